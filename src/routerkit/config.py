@@ -1,0 +1,189 @@
+"""The settings of a router and of a routing graph: one YAML file, keys as a user would guess them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, PositiveFloat, PositiveInt, field_validator, model_validator
+
+from routerkit.errors import ConfigError
+from routerkit.query import MAX_QUERY_CHARS
+from routerkit.spec import Probability, Spec, parse, read_yaml
+
+CATEGORIES = ["math", "science", "code", "general", "commonsense"]
+"""The categories of the starter router."""
+
+DEFAULT_CONFIG = "offline"
+
+
+class RouterConfig(Spec):
+    """How queries are classified.
+
+    Attributes:
+        model_path: `starter`, a folder that `routerkit train` wrote, or a Hugging Face hub id (`id@revision`).
+        device: `cpu`, `cuda`, `cuda:0` ..., or `auto`: a GPU if torch sees one, else the CPU.
+        engine: `onnx`, `torch`, or `auto`: ONNX Runtime on a CPU, torch elsewhere.
+        precision: `int8`, `fp32` (exact), or `auto`: int8 if the router has it. For the ONNX engine.
+        threads: threads that one query may use.
+        confidence_threshold: least confidence for a specialist; `auto` takes the one chosen during training.
+        category_thresholds: thresholds of single categories; these win over the common one.
+        max_query_chars: longer queries are refused.
+    """
+
+    model_path: str = "starter"
+    device: str = Field(default="cpu", pattern=r"^(auto|cpu|cuda(:\d+)?)$")
+    engine: Literal["auto", "onnx", "torch"] = "auto"
+    precision: Literal["auto", "int8", "fp32"] = "auto"
+    threads: PositiveInt = 1
+    confidence_threshold: Probability | Literal["auto"] = "auto"
+    category_thresholds: dict[str, Probability] = Field(default_factory=dict)
+    max_query_chars: PositiveInt = MAX_QUERY_CHARS
+
+    @model_validator(mode="after")
+    def _onnx_runs_on_the_cpu(self) -> RouterConfig:
+        if self.engine == "onnx" and self.device != "cpu":
+            raise ValueError("engine: onnx runs on device: cpu only; use engine: auto")
+        return self
+
+
+class GenerationConfig(Spec):
+    """How a specialist writes its answer.
+
+    Attributes:
+        max_new_tokens: longest answer, in tokens.
+        temperature: 0 always takes the most probable token; above 0 draws tokens at random.
+        top_p: smallest probability mass to draw from, in [0, 1].
+        stop: texts that end the answer and are left out of it.
+    """
+
+    max_new_tokens: PositiveInt = 512
+    temperature: Annotated[float, Field(ge=0.0)] = 0.0
+    top_p: Probability = 1.0
+    stop: list[str] = Field(default_factory=list)
+
+
+class HuggingFaceSpecialist(Spec):
+    """A model that runs here, through `HuggingFacePipeline`.
+
+    Attributes:
+        model: hub id (`id@revision`), folder, or `miniature:NAME` for a demonstration model of the package.
+        dtype: number format of the weights; `auto` takes the checkpoint's own.
+        device: `cpu`, `cuda`, `cuda:0` ..., or `auto`: a GPU if torch sees one, else the CPU.
+        system_prompt: put in front of every conversation.
+        generation: see `GenerationConfig`.
+    """
+
+    backend: Literal["huggingface"] = "huggingface"
+    model: str
+    dtype: Literal["auto", "bfloat16", "float16", "float32"] = "auto"
+    device: str = Field(default="auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$")
+    system_prompt: str | None = None
+    generation: GenerationConfig = GenerationConfig()
+
+
+class OpenAISpecialist(Spec):
+    """A model behind an OpenAI-compatible endpoint: vLLM, TGI, llama.cpp, Ollama, or a hosted one.
+
+    Attributes:
+        model: the name that the endpoint knows.
+        base_url: address of the endpoint, ending in `/v1`; None means the hosted service.
+        api_key_env: environment variable that holds the key.
+        timeout_s: longest wait for an answer, in seconds.
+        system_prompt: put in front of every conversation.
+        generation: see `GenerationConfig`.
+    """
+
+    backend: Literal["openai"]
+    model: str
+    base_url: str | None = None
+    api_key_env: str = "OPENAI_API_KEY"
+    timeout_s: PositiveFloat = 60.0
+    system_prompt: str | None = None
+    generation: GenerationConfig = GenerationConfig()
+
+
+def _from_shorthand(value: object) -> object:
+    """A bare string is a Hugging Face model, and so is a mapping that names no back end."""
+    if isinstance(value, str):
+        return {"backend": "huggingface", "model": value}
+    if isinstance(value, Mapping) and "backend" not in value:
+        return {"backend": "huggingface", **value}
+    return value
+
+
+Specialist = Annotated[
+    Annotated[HuggingFaceSpecialist | OpenAISpecialist, Field(discriminator="backend")],
+    BeforeValidator(_from_shorthand, json_schema_input_type=str | HuggingFaceSpecialist | OpenAISpecialist),
+]
+
+
+class GraphConfig(Spec):
+    """The whole routing graph.
+
+    Attributes:
+        categories: the labels of the router; checked against it when it is loaded.
+        router_config: see `RouterConfig`.
+        model_mappings: the specialist of each category.
+        fallback: the category whose specialist is the general model.
+    """
+
+    categories: list[str] = Field(default=CATEGORIES, min_length=2)
+    router_config: RouterConfig = RouterConfig()
+    model_mappings: dict[str, Specialist] = Field(default_factory=dict)
+    fallback: str = "general"
+
+    @field_validator("categories")
+    @classmethod
+    def _names_are_usable(cls, categories: list[str]) -> list[str]:
+        if len(set(categories)) != len(categories):
+            raise ValueError("every category may stand there once")
+        if any(not name.strip() or name in {"router", "*"} for name in categories):
+            raise ValueError("a category may not be empty, 'router' or '*'")
+        return categories
+
+    @classmethod
+    def load(cls, source: GraphConfig | Mapping[str, Any] | str | Path | None = None) -> GraphConfig:
+        """Take a configuration from wherever it is.
+
+        Args:
+            source: a path, the name of a configuration that ships with routerkit (see `config_names`), a mapping,
+                a ready `GraphConfig`, or None for the demonstration configuration `offline`.
+
+        Raises:
+            ConfigError: naming file and key, what was found and what is allowed.
+        """
+        if isinstance(source, GraphConfig):
+            return source
+        if isinstance(source, Mapping):
+            return parse(cls, source, source="configuration")
+        path = _find_config(source or DEFAULT_CONFIG)
+        return parse(cls, read_yaml(path), source=str(path))
+
+
+def config_names() -> list[str]:
+    """Names of the configurations that ship with routerkit."""
+    return sorted(path.stem for path in _shipped().glob("*.yaml"))
+
+
+def json_schema() -> dict[str, Any]:
+    """The JSON schema of a configuration file, for editors."""
+    return GraphConfig.model_json_schema()
+
+
+def _shipped() -> Path:
+    return Path(str(files("routerkit"))) / "configs"
+
+
+def _find_config(source: str | Path) -> Path:
+    path = Path(source)
+    if path.suffix in {".yaml", ".yml"} or path.exists():
+        return path
+    shipped = _shipped() / f"{source}.yaml"
+    if not shipped.is_file():
+        raise ConfigError(
+            f"there is no configuration {str(source)!r}; give a .yaml file, or one of: {', '.join(config_names())}"
+        )
+    return shipped

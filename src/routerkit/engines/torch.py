@@ -1,0 +1,78 @@
+"""The torch engine: the float checkpoint on any device torch knows. Needs the extra `local`."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from transformers import DistilBertConfig, DistilBertForSequenceClassification
+
+from routerkit.artefact import CONFIG, WEIGHTS
+from routerkit.errors import ConfigError
+from routerkit.export.weights import read_weights
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from routerkit.artefact import Artefact
+
+
+class TorchEngine:
+    """Runs the float weights of an artefact with torch.
+
+    An artefact that ships int8 only, such as the starter, is run with the float weights that its integers stand for.
+
+    Args:
+        artefact: the router.
+        device: a torch device such as `cpu`, `cuda` or `cuda:0`.
+
+    Raises:
+        ConfigError: if torch has no such device.
+    """
+
+    def __init__(self, artefact: Artefact, *, device: str = "cpu") -> None:
+        self._device = _checked_device(device)
+        self._model = load_model(artefact).to(self._device).eval()
+        self.name = f"torch {self._device}"
+        self.batch_drift = 0.0
+
+    def logits(self, batch: Sequence[Sequence[int]]) -> NDArray[np.float32]:
+        """Compute logits; see `Engine.logits`."""
+        ids = torch.tensor(np.array(batch, dtype=np.int64), device=self._device)
+        with torch.inference_mode():
+            logits = self._model(input_ids=ids, attention_mask=torch.ones_like(ids)).logits
+        return np.asarray(logits.float().cpu().numpy(), dtype=np.float32)
+
+
+def load_model(artefact: Artefact) -> DistilBertForSequenceClassification:
+    """The artefact's classifier with float weights, on the CPU.
+
+    Raises:
+        ArtefactError: if it has neither float weights nor a graph they can be read from.
+    """
+    if (artefact.path / WEIGHTS).is_file():
+        return DistilBertForSequenceClassification.from_pretrained(
+            artefact.path, local_files_only=True, use_safetensors=True, dtype=torch.float32
+        )
+    settings = json.loads((artefact.path / CONFIG).read_text(encoding="utf-8"))
+    model = DistilBertForSequenceClassification(DistilBertConfig(**settings))
+    graph = artefact.path / artefact.manifest.graphs["int8"].path
+    weights = read_weights(graph, settings["n_layers"])
+    model.load_state_dict({key: torch.from_numpy(value) for key, value in weights.items()})
+    return model
+
+
+def _checked_device(name: str) -> torch.device:
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:  # torch without CUDA raises AssertionError
+        raise ConfigError(
+            f"router_config.device: torch cannot use {name!r} here ({str(error).splitlines()[0]}); "
+            "use 'cpu', or 'auto' to take a GPU only if there is one"
+        ) from error
+    return device

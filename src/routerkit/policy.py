@@ -1,0 +1,66 @@
+"""From belief to action: the policy is the only bridge between a `Prediction` and a `Decision`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pydantic import Field
+
+from routerkit.decision import Decision
+from routerkit.spec import Probability, Spec
+
+if TYPE_CHECKING:
+    from routerkit.decision import Prediction, Reason
+
+
+class ThresholdPolicy(Spec):
+    """Send a query to its category's specialist if the confidence reaches a threshold, else to the fallback.
+
+    Attributes:
+        fallback: the category whose specialist is the general model.
+        confidence_threshold: least confidence for leaving the general model, in [0, 1]; 0 accepts everything.
+        category_thresholds: thresholds that replace the common one for single categories.
+        ood_threshold: queries whose out-of-domain score is above it go to the fallback; None switches this off.
+    """
+
+    fallback: str
+    confidence_threshold: Probability = 0.5
+    category_thresholds: dict[str, Probability] = Field(default_factory=dict)
+    ood_threshold: float | None = None
+
+    def threshold_for(self, category: str) -> float:
+        """The confidence that `category` must reach."""
+        return self.category_thresholds.get(category, self.confidence_threshold)
+
+    def decide(self, prediction: Prediction) -> Decision:
+        """Turn a prediction into a decision; see `Reason` for the possible reasons."""
+        reason = self._reason(prediction)
+        return Decision(
+            category=prediction.category,
+            confidence=prediction.confidence,
+            route=prediction.category if reason == "confident" else self.fallback,
+            reason=reason,
+            ood_score=prediction.ood_score,
+            probabilities=prediction.probabilities,
+        )
+
+    def margin(self, prediction: Prediction) -> float:
+        """How far the confidence is from where the decision would change, in [0, 1].
+
+        The smaller of the lead over the second category and the distance to the threshold.
+        """
+        best, *others = sorted(prediction.probabilities.values(), reverse=True)
+        lead = best - others[0] if others else 1.0
+        return min(lead, abs(best - self.threshold_for(prediction.category)))
+
+    def _reason(self, prediction: Prediction) -> Reason:
+        if self._is_outside(prediction):
+            return "out_of_domain"
+        if prediction.confidence >= self.threshold_for(prediction.category):
+            return "confident"
+        return "low_confidence"
+
+    def _is_outside(self, prediction: Prediction) -> bool:
+        if self.ood_threshold is None or prediction.ood_score is None:
+            return False
+        return prediction.ood_score > self.ood_threshold

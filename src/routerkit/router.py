@@ -1,0 +1,226 @@
+"""The router: text in, `Decision` out."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from routerkit.calibration import softmax
+from routerkit.config import RouterConfig
+from routerkit.decision import Prediction
+from routerkit.engines.loading import load_engine
+from routerkit.errors import ConfigError, InputError
+from routerkit.policy import ThresholdPolicy
+from routerkit.query import check_query
+from routerkit.scheduling import equal_length_batches
+from routerkit.store import open_artefact
+from routerkit.tokenization import QueryTokenizer
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from routerkit.artefact import Artefact
+    from routerkit.decision import Decision
+    from routerkit.engines import Engine
+
+_DEFAULT_FALLBACK = "general"
+
+
+class Router:
+    """Decides which specialist answers a query. Safe to share between threads.
+
+    Use `Router.from_pretrained`; the constructor takes the parts, for tests and special needs.
+
+    Args:
+        artefact: the trained router.
+        engine: computes its logits.
+        tokenizer: turns text into token ids.
+        policy: turns beliefs into decisions.
+        max_query_chars: longer queries are refused.
+
+    Raises:
+        ConfigError: if the policy names a category that the router does not know.
+    """
+
+    def __init__(
+        self,
+        *,
+        artefact: Artefact,
+        engine: Engine,
+        tokenizer: QueryTokenizer,
+        policy: ThresholdPolicy,
+        max_query_chars: int,
+    ) -> None:
+        self.artefact = artefact
+        self.policy = policy
+        self._engine = engine
+        self._tokenizer = tokenizer
+        self._max_query_chars = max_query_chars
+        _check_policy(policy, self.categories)
+
+    @classmethod
+    def from_pretrained(
+        cls, source: str | Path = "starter", *, config: RouterConfig | None = None, fallback: str | None = None
+    ) -> Router:
+        """Load a router.
+
+        Args:
+            source: `starter` (ships with the package), a folder that `routerkit train` wrote, or a hub id.
+            config: device, precision, thresholds ...; its `model_path` is not used here.
+            fallback: the category of the general model; `general` if the router has it, else its last category.
+
+        Raises:
+            ArtefactError: if the router is missing or damaged.
+            ConfigError: if a threshold names an unknown category, or the device is not there.
+        """
+        config = config or RouterConfig()
+        artefact = open_artefact(source)
+        return cls(
+            artefact=artefact,
+            engine=load_engine(artefact, config),
+            tokenizer=QueryTokenizer.from_file(
+                artefact.path / "tokenizer.json", max_tokens=artefact.manifest.max_tokens
+            ),
+            policy=_policy(artefact, config, fallback),
+            max_query_chars=config.max_query_chars,
+        )
+
+    @classmethod
+    def from_config(cls, config: RouterConfig, *, fallback: str | None = None) -> Router:
+        """Load the router that a configuration names; see `from_pretrained`."""
+        return cls.from_pretrained(config.model_path, config=config, fallback=fallback)
+
+    @property
+    def categories(self) -> list[str]:
+        """The labels, in the order of the logits."""
+        return list(self.artefact.manifest.categories)
+
+    def classify(self, query: str) -> Prediction:
+        """What the classifier believes about one query.
+
+        Raises:
+            InputError: if the query is no text, empty, too long or binary.
+        """
+        return self._predict([self._tokenizer.encode(check_query(query, self._max_query_chars))])[0]
+
+    def route_query(self, query: str, *, policy: ThresholdPolicy | None = None) -> Decision:
+        """Decide where one query goes.
+
+        Args:
+            query: the text, at most `max_query_chars` characters.
+            policy: replaces the router's own policy for this call.
+
+        Raises:
+            InputError: if the query is no text, empty, too long or binary.
+        """
+        return (policy or self.policy).decide(self.classify(query))
+
+    def route_batch(self, queries: Sequence[str], *, policy: ThresholdPolicy | None = None) -> list[Decision]:
+        """Decide where several queries go: the same decisions as one by one, several times faster.
+
+        Args:
+            queries: the texts; may be empty.
+            policy: replaces the router's own policy for this call.
+
+        Raises:
+            InputError: naming the position of the first query that cannot be classified.
+        """
+        policy = policy or self.policy
+        token_ids = self._tokenizer.encode_batch(self._checked(queries))
+        predictions: dict[int, Prediction] = {}
+        for positions in equal_length_batches(token_ids):
+            batch = self._predict([token_ids[position] for position in positions])
+            predictions.update(zip(positions, batch, strict=True))
+            if len(positions) > 1:
+                self._repeat_alone(positions, token_ids, predictions, policy)
+        return [policy.decide(predictions[position]) for position in range(len(queries))]
+
+    async def aroute_query(self, query: str, *, policy: ThresholdPolicy | None = None) -> Decision:
+        """`route_query` in a worker thread, so that an event loop stays free."""
+        return await asyncio.to_thread(self.route_query, query, policy=policy)
+
+    async def aroute_batch(self, queries: Sequence[str], *, policy: ThresholdPolicy | None = None) -> list[Decision]:
+        """`route_batch` in a worker thread, so that an event loop stays free."""
+        return await asyncio.to_thread(self.route_batch, queries, policy=policy)
+
+    def save_pretrained(self, path: str | Path) -> Path:
+        """Copy the artefact to a new or empty folder.
+
+        Raises:
+            ConfigError: if the folder has content already.
+        """
+        target = Path(path)
+        if target.exists() and any(target.iterdir()):
+            raise ConfigError(f"{target}: is not empty; give a new folder")
+        shutil.copytree(self.artefact.path, target, dirs_exist_ok=True)
+        return target
+
+    def __repr__(self) -> str:
+        manifest = self.artefact.manifest
+        return f"Router({manifest.name!r}, engine={self._engine.name!r}, categories={manifest.categories})"
+
+    def _checked(self, queries: Sequence[str]) -> list[str]:
+        checked = []
+        for position, query in enumerate(queries):
+            try:
+                checked.append(check_query(query, self._max_query_chars))
+            except InputError as error:
+                raise InputError(f"query {position} of the batch (counted from 0): {error}") from error
+        return checked
+
+    def _predict(self, batch: list[list[int]]) -> list[Prediction]:
+        probabilities = softmax(self._engine.logits(batch), self.artefact.manifest.temperature)
+        categories = self.artefact.manifest.categories
+        predictions = []
+        for row in probabilities.tolist():
+            best = max(range(len(row)), key=row.__getitem__)
+            predictions.append(
+                Prediction(
+                    category=categories[best],
+                    confidence=row[best],
+                    probabilities=dict(zip(categories, row, strict=True)),
+                )
+            )
+        return predictions
+
+    def _repeat_alone(
+        self,
+        positions: list[int],
+        token_ids: list[list[int]],
+        predictions: dict[int, Prediction],
+        policy: ThresholdPolicy,
+    ) -> None:
+        """Run again, alone, what neighbours could have pushed over a boundary.
+
+        int8 rounds the activations of a whole batch with one scale, so a probability may move by up to
+        `batch_drift`; with this, batch and single decisions agree.
+        """
+        if not self._engine.batch_drift:
+            return
+        for position in positions:
+            if policy.margin(predictions[position]) <= 2 * self._engine.batch_drift:
+                predictions[position] = self._predict([token_ids[position]])[0]
+
+
+def _policy(artefact: Artefact, config: RouterConfig, fallback: str | None) -> ThresholdPolicy:
+    manifest = artefact.manifest
+    if fallback is None:
+        fallback = _DEFAULT_FALLBACK if _DEFAULT_FALLBACK in manifest.categories else manifest.categories[-1]
+    if config.confidence_threshold == "auto":
+        common, single = manifest.confidence_threshold, manifest.category_thresholds
+    else:
+        common, single = config.confidence_threshold, {}
+    return ThresholdPolicy(
+        fallback=fallback, confidence_threshold=common, category_thresholds={**single, **config.category_thresholds}
+    )
+
+
+def _check_policy(policy: ThresholdPolicy, categories: list[str]) -> None:
+    unknown = [name for name in (policy.fallback, *policy.category_thresholds) if name not in categories]
+    if unknown:
+        raise ConfigError(
+            f"the router does not know the categories {unknown}, named as fallback or in category_thresholds; "
+            f"it knows {categories}"
+        )

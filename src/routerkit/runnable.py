@@ -1,0 +1,83 @@
+"""The router as a LangChain Runnable: usable in chains, and as the router node of a LangGraph graph."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from langchain_core.runnables import Runnable, RunnableConfig
+
+from routerkit.messages import RouterInput, query_of
+
+if TYPE_CHECKING:
+    from routerkit.decision import Decision
+    from routerkit.router import Router
+
+RouterOutput = Any
+"""A `Decision` for text and messages; the state update `{"route", "decision"}` for a state."""
+
+
+class RouterRunnable(Runnable[RouterInput, RouterOutput]):
+    """Routes whatever LangChain passes around.
+
+    A string, a message or a list of messages gives a `Decision`. A mapping with `messages` gives the state update
+    `{"route": str, "decision": dict}`, so the object itself can be passed to `add_node`.
+
+    Args:
+        router: the router to ask.
+    """
+
+    def __init__(self, router: Router) -> None:
+        self.router = router
+        self.name = "router"
+
+    def invoke(self, input: RouterInput, config: RunnableConfig | None = None, **kwargs: Any) -> RouterOutput:  # noqa: A002, ANN401 - LangChain's signature
+        """Route one input.
+
+        Raises:
+            InputError: if there is no text to route, or it cannot be classified.
+        """
+        return self._call_with_config(self._route, input, config, run_type="chain", **kwargs)
+
+    async def ainvoke(self, input: RouterInput, config: RunnableConfig | None = None, **kwargs: Any) -> RouterOutput:  # noqa: A002, ANN401 - LangChain's signature
+        """`invoke` in a worker thread."""
+        return await self._acall_with_config(self._aroute, input, config, run_type="chain", **kwargs)
+
+    def batch(
+        self,
+        inputs: list[RouterInput],
+        config: RunnableConfig | list[RunnableConfig] | None = None,
+        *,
+        return_exceptions: bool = False,
+        **kwargs: Any,  # noqa: ANN401 - LangChain's signature
+    ) -> list[RouterOutput]:
+        """Route several inputs in true batches, not in one thread each."""
+        return self._batch_with_config(self._route_all, inputs, config, return_exceptions=return_exceptions, **kwargs)
+
+    async def abatch(
+        self,
+        inputs: list[RouterInput],
+        config: RunnableConfig | list[RunnableConfig] | None = None,
+        *,
+        return_exceptions: bool = False,
+        **kwargs: Any | None,  # noqa: ANN401 - LangChain's signature
+    ) -> list[RouterOutput]:
+        """`batch` in a worker thread."""
+        return await asyncio.to_thread(self.batch, inputs, config, return_exceptions=return_exceptions, **kwargs)
+
+    def _route(self, value: RouterInput) -> RouterOutput:
+        return _output(value, self.router.route_query(query_of(value)))
+
+    async def _aroute(self, value: RouterInput) -> RouterOutput:
+        return _output(value, await self.router.aroute_query(query_of(value)))
+
+    def _route_all(self, values: list[RouterInput]) -> list[RouterOutput]:
+        decisions = self.router.route_batch([query_of(value) for value in values])
+        return [_output(value, decision) for value, decision in zip(values, decisions, strict=True)]
+
+
+def _output(value: RouterInput, decision: Decision) -> RouterOutput:
+    if isinstance(value, Mapping):
+        return {"route": decision.route, "decision": decision.to_dict()}
+    return decision
