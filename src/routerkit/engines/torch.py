@@ -9,9 +9,9 @@ import numpy as np
 import torch
 from transformers import DistilBertConfig, DistilBertForSequenceClassification
 
-from routerkit.artefact import CONFIG, WEIGHTS
+from routerkit.artefact import CONFIG
 from routerkit.errors import ConfigError
-from routerkit.export.weights import read_weights
+from routerkit.export.checkpoint import float_weights
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 class TorchEngine:
     """Runs the float weights of an artefact with torch.
 
-    An artefact that ships int8 only, such as the starter, is run with the float weights that its integers stand for.
+    An artefact that ships int8 only, such as the starter, is run with the float weights its integers stand for.
 
     Args:
         artefact: the router.
@@ -54,15 +54,9 @@ def load_model(artefact: Artefact) -> DistilBertForSequenceClassification:
     Raises:
         ArtefactError: if it has neither float weights nor a graph they can be read from.
     """
-    if (artefact.path / WEIGHTS).is_file():
-        return DistilBertForSequenceClassification.from_pretrained(
-            artefact.path, local_files_only=True, use_safetensors=True, dtype=torch.float32
-        )
     settings = json.loads((artefact.path / CONFIG).read_text(encoding="utf-8"))
     model = DistilBertForSequenceClassification(DistilBertConfig(**settings))
-    graph = artefact.path / artefact.manifest.graphs["int8"].path
-    weights = read_weights(graph, settings["n_layers"])
-    model.load_state_dict({key: torch.from_numpy(value) for key, value in weights.items()})
+    model.load_state_dict({key: torch.from_numpy(value) for key, value in float_weights(artefact).items()})
     return model
 
 

@@ -1,0 +1,135 @@
+"""How good a router is on labelled rows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from routerkit import metrics
+from routerkit.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from routerkit.decision import Decision
+    from routerkit.policy import ThresholdPolicy
+    from routerkit.router import Router
+    from routerkit.rows import Row
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """Labelled rows beside the decisions a router took on them.
+
+    On `category`, the most probable label before any threshold: `accuracy`, `macro_f1`, `per_category`,
+    `confusion_matrix`, `ece`, `brier`, `aurc`. On `route`, at the router's thresholds:
+
+    - `harm`: share of all rows sent to a specialist other than their own. The general model harms nobody.
+    - `recall`: share of the rows of specialist categories that reach their own specialist.
+    - `coverage`: share of rows with the reason `confident`.
+
+    A label in `also` counts as right for `harm` and `recall`.
+    """
+
+    rows: list[Row]
+    decisions: list[Decision]
+    categories: list[str]
+    policy: ThresholdPolicy
+
+    @property
+    def truth(self) -> list[str]:
+        """The true category of every row."""
+        return [str(row.category) for row in self.rows]
+
+    @property
+    def right(self) -> list[bool]:
+        """Whether the most probable label is the true one."""
+        return [decision.category == row.category for row, decision in zip(self.rows, self.decisions, strict=True)]
+
+    @property
+    def confusion(self) -> list[list[int]]:
+        """Counts; row is the true category, column the most probable one, both in the router's order."""
+        found = [decision.category for decision in self.decisions]
+        matrix: list[list[int]] = metrics.confusion_matrix(self.truth, found, self.categories).tolist()
+        return matrix
+
+    @property
+    def harm(self) -> float:
+        """Share of all rows sent to a specialist other than their own."""
+        wrong = [
+            decision.route != self.policy.fallback and not _accepts(row, decision.route)
+            for row, decision in zip(self.rows, self.decisions, strict=True)
+        ]
+        return sum(wrong) / len(wrong)
+
+    @property
+    def recall(self) -> float | None:
+        """Share of the rows of specialist categories that reach their own specialist; None without such rows."""
+        reached = [
+            decision.route != self.policy.fallback and _accepts(row, decision.route)
+            for row, decision in zip(self.rows, self.decisions, strict=True)
+            if row.category != self.policy.fallback
+        ]
+        return sum(reached) / len(reached) if reached else None
+
+    @property
+    def coverage(self) -> float:
+        """Share of rows with the reason `confident`."""
+        return sum(decision.reason == "confident" for decision in self.decisions) / len(self.decisions)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Every figure, ready for JSON."""
+        matrix = np.array(self.confusion)
+        scores = metrics.precision_recall_f1(matrix)
+        support = matrix.sum(axis=1)
+        seen = support > 0
+        return {
+            "n": len(self.rows),
+            "accuracy": float(np.mean(self.right)),
+            "macro_f1": float(scores[seen, 2].mean()),
+            "per_category": {
+                name: {"n": int(count), "precision": row[0], "recall": row[1], "f1": row[2]}
+                for name, count, row in zip(self.categories, support, scores.tolist(), strict=True)
+            },
+            "confusion_matrix": {"categories": self.categories, "counts": matrix.tolist()},
+            **self._confidence_figures(),
+            "harm": self.harm,
+            "recall": self.recall,
+            "coverage": self.coverage,
+            "threshold": self.policy.confidence_threshold,
+            "category_thresholds": dict(self.policy.category_thresholds),
+        }
+
+    def _confidence_figures(self) -> dict[str, float]:
+        right = np.array(self.right)
+        confidence = np.array([decision.confidence for decision in self.decisions])
+        probabilities = np.array([list(decision.probabilities.values()) for decision in self.decisions])
+        truth = np.array([self.categories.index(name) for name in self.truth])
+        return {
+            "ece": metrics.expected_calibration_error(confidence, right),
+            "brier": metrics.brier_score(probabilities, truth),
+            "aurc": metrics.area_under_risk_coverage(confidence, right),
+        }
+
+
+def evaluate(router: Router, rows: Sequence[Row]) -> Evaluation:
+    """Route labelled rows and compare.
+
+    Args:
+        router: the router to judge.
+        rows: rows of its categories; rows without a category are left out.
+
+    Raises:
+        InputError: if no row has a category.
+    """
+    labelled = [row for row in rows if row.category is not None]
+    if not labelled:
+        raise InputError("no row has a category; accuracy needs labelled rows")
+    decisions = router.route_batch([row.query for row in labelled])
+    return Evaluation(labelled, decisions, router.categories, router.policy)
+
+
+def _accepts(row: Row, route: str) -> bool:
+    return route == row.category or route in row.also

@@ -1,0 +1,63 @@
+"""A full Hugging Face checkpoint from an artefact that ships int8 only. Needs `onnx` and `safetensors`, no torch."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import onnx
+from safetensors.numpy import load_file, save_file
+
+from routerkit import artefact
+from routerkit.errors import ConfigError
+from routerkit.export.graph import Shape, build_graph
+from routerkit.export.weights import read_weights
+from routerkit.manifest import GraphFile
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+def export_checkpoint(source: artefact.Artefact, target: str | Path) -> artefact.Artefact:
+    """Write everything an artefact can hold: float weights, the exact fp32 graph and the int8 graph.
+
+    The float weights of an int8-only artefact are defined as its integers times their scales, so the result decides
+    as the source does, up to the rounding of activations.
+
+    Args:
+        source: any artefact.
+        target: a new or empty folder.
+
+    Raises:
+        ConfigError: if the folder has content already.
+    """
+    folder = Path(target)
+    if folder.exists() and any(folder.iterdir()):
+        raise ConfigError(f"{folder}: is not empty; give a new folder")
+    shutil.copytree(source.path, folder, dirs_exist_ok=True)
+    settings = json.loads((folder / artefact.CONFIG).read_text(encoding="utf-8"))
+    weights = float_weights(source)
+    save_file(weights, folder / artefact.WEIGHTS, metadata={"format": "pt"})
+    write_graph(folder / artefact.FP32_GRAPH, weights, settings, int8=False)
+    graphs = {**source.manifest.graphs, "fp32": GraphFile(path=artefact.FP32_GRAPH)}
+    return artefact.write_manifest(folder, source.manifest.model_copy(update={"graphs": graphs}))
+
+
+def float_weights(source: artefact.Artefact) -> dict[str, NDArray[np.float32]]:
+    """The state dict of an artefact's classifier, from its checkpoint or else from its int8 graph."""
+    path = source.path / artefact.WEIGHTS
+    if path.is_file():
+        return dict(load_file(path))
+    settings = json.loads((source.path / artefact.CONFIG).read_text(encoding="utf-8"))
+    return read_weights(source.path / source.manifest.graphs["int8"].path, settings["n_layers"])
+
+
+def write_graph(path: Path, weights: dict[str, NDArray[np.float32]], settings: dict[str, object], *, int8: bool) -> None:
+    """Write one ONNX graph; `settings` is the content of `config.json`."""
+    labels = settings["id2label"]
+    n_categories = len(labels) if isinstance(labels, dict) else 0
+    path.parent.mkdir(parents=True, exist_ok=True)
+    onnx.save(build_graph(weights, Shape.from_config(settings), n_categories, int8=int8), str(path))

@@ -1,0 +1,109 @@
+"""Labelled rows: the JSONL that training and evaluation read, one JSON object a line.
+
+    {"query": "What is 2+2?", "category": "math"}
+
+Optional: `also` (further categories that are equally right), `source` (where the row comes from). Other fields are
+kept out. `"category": null` marks a query outside every category.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from routerkit.errors import DataError, InputError
+from routerkit.query import check_query
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One labelled query.
+
+    Attributes:
+        query: the text.
+        category: its label, or None for a query outside every category.
+        also: further labels that are equally right.
+        source: where the row comes from, empty if not stated.
+    """
+
+    query: str
+    category: str | None
+    also: tuple[str, ...] = ()
+    source: str = ""
+
+
+def read_rows(path: Path | str, *, categories: Collection[str] | None = None) -> list[Row]:
+    """Read labelled rows and check every one.
+
+    Args:
+        path: a JSONL file.
+        categories: the labels allowed; None allows any.
+
+    Raises:
+        DataError: naming file and line of the first bad row, or saying that the file is missing or empty.
+    """
+    rows = [_row(path, line, data, categories) for line, data in read_json_lines(path)]
+    if not rows:
+        raise DataError(path, None, 'is empty; it needs lines such as {"query": "What is 2+2?", "category": "math"}')
+    return rows
+
+
+def read_json_lines(path: Path | str) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yield line number, counted from 1, and object of each line that is not blank.
+
+    Raises:
+        DataError: if the file cannot be read, is not UTF-8, or a line is not a JSON object.
+    """
+    try:
+        with Path(path).open(encoding="utf-8") as file:
+            for number, line in enumerate(file, start=1):
+                if line.strip():
+                    yield number, parse_object(path, number, line)
+    except OSError as error:
+        raise DataError(path, None, f"cannot be read ({error.strerror}); check the path") from error
+    except UnicodeDecodeError as error:
+        raise DataError(path, None, "is not UTF-8 text; it must be a JSONL file") from error
+
+
+def parse_object(path: Path | str, number: int, line: str) -> dict[str, Any]:
+    """Parse one line.
+
+    Raises:
+        DataError: if it is not a JSON object.
+    """
+    try:
+        data = json.loads(line)
+    except ValueError as error:
+        raise DataError(path, number, f"is not valid JSON ({error}); write one object a line") from error
+    if not isinstance(data, dict):
+        raise DataError(path, number, f"expected a JSON object, found {type(data).__name__}")
+    return data
+
+
+def _row(path: Path | str, line: int, data: dict[str, Any], categories: Collection[str] | None) -> Row:
+    for key in ("query", "category"):
+        if key not in data:
+            raise DataError(path, line, f"has no {key!r}; found the fields {sorted(data)}")
+    try:
+        query = check_query(data["query"])
+    except InputError as error:
+        raise DataError(path, line, str(error)) from error
+    also = data.get("also") or []
+    also = [also] if isinstance(also, str) else also
+    for label in (data["category"], *also):
+        _check_label(path, line, label, categories)
+    return Row(query=query, category=data["category"], also=tuple(also), source=str(data.get("source") or ""))
+
+
+def _check_label(path: Path | str, line: int, label: object, categories: Collection[str] | None) -> None:
+    if label is None:
+        return
+    if not isinstance(label, str) or not label.strip():
+        raise DataError(path, line, f"the category must be a name or null, found {label!r}")
+    if categories is not None and label not in categories:
+        raise DataError(path, line, f"unknown category {label!r}; the router knows {', '.join(categories)}")

@@ -1,0 +1,1 @@
+"""LEARN: labelled queries in, router artefact out. Needs the extra `train`."""

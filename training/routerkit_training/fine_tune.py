@@ -1,0 +1,124 @@
+"""Fine-tuning with the transformers `Trainer`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from transformers import EarlyStoppingCallback, Trainer, TrainingArguments
+from transformers.trainer_utils import get_last_checkpoint
+
+from routerkit import metrics
+from routerkit.errors import ConfigError
+from routerkit_training.dataset import QueryDataset, collate
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from transformers import EvalPrediction
+
+    from routerkit.tokenization import QueryTokenizer
+    from routerkit_training.encoder import Encoder
+    from routerkit_training.settings import TrainSettings
+    from routerkit_training.splits import Splits
+
+
+def fine_tune(
+    encoder: Encoder, splits: Splits, tokenizer: QueryTokenizer, settings: TrainSettings, scratch: Path
+) -> list[dict[str, Any]]:
+    """Train the encoder's model in place and leave it with the weights of its best epoch.
+
+    Args:
+        encoder: the model to train.
+        splits: rows to learn from and to choose by.
+        tokenizer: the serving tokenizer.
+        settings: see `TrainSettings`.
+        scratch: folder of checkpoints; one found there is resumed.
+
+    Returns:
+        for each epoch its validation loss, accuracy and macro-F1.
+    """
+    trainer = Trainer(
+        model=encoder.model,
+        args=_arguments(settings, scratch, len(splits.train)),
+        train_dataset=QueryDataset(splits.train, splits.categories, tokenizer),
+        eval_dataset=QueryDataset(splits.validation, splits.categories, tokenizer),
+        data_collator=collate,
+        compute_metrics=_scorer(splits.categories),
+        callbacks=[EarlyStoppingCallback(early_stopping_patience=settings.patience)],
+    )
+    trainer.train(resume_from_checkpoint=get_last_checkpoint(str(scratch)) if scratch.is_dir() else None)
+    # Mixed precision wraps the model's forward; what is exported and compared must compute in float32 again.
+    trainer.accelerator.unwrap_model(encoder.model, keep_fp32_wrapper=False)
+    encoder.model.to("cpu").eval()
+    return [_epoch(entry) for entry in trainer.state.log_history if "eval_loss" in entry]
+
+
+def uses_bf16(settings: TrainSettings) -> bool:
+    """Whether this machine computes the run in bfloat16.
+
+    Raises:
+        ConfigError: if bfloat16 is asked for and a GPU is there that cannot compute it.
+    """
+    if torch.cuda.is_available():
+        able = torch.cuda.is_bf16_supported()
+        if settings.precision == "bf16" and not able:
+            raise ConfigError("precision: bf16 needs a newer GPU than this one; use precision: auto")
+    else:
+        able = bool(torch.cpu._is_avx512_bf16_supported())
+    return able if settings.precision == "auto" else settings.precision == "bf16"
+
+
+def _arguments(settings: TrainSettings, scratch: Path, n_rows: int) -> TrainingArguments:
+    steps = settings.epochs * -(-n_rows // settings.batch_size)
+    return TrainingArguments(
+        output_dir=str(scratch),
+        num_train_epochs=settings.epochs,
+        per_device_train_batch_size=settings.batch_size,
+        per_device_eval_batch_size=64,
+        learning_rate=settings.learning_rate,
+        lr_scheduler_type="linear",
+        warmup_steps=round(settings.warmup_share * steps),
+        weight_decay=settings.weight_decay,
+        max_grad_norm=settings.max_grad_norm,
+        label_smoothing_factor=settings.label_smoothing,
+        optim="adamw_torch",
+        bf16=uses_bf16(settings),
+        use_cpu=not torch.cuda.is_available(),
+        eval_strategy="epoch",
+        save_strategy="epoch",
+        save_total_limit=2,
+        load_best_model_at_end=True,
+        metric_for_best_model="macro_f1",
+        greater_is_better=True,
+        logging_strategy="epoch",
+        report_to=settings.report_to or "none",
+        seed=settings.seed,
+        data_seed=settings.seed,
+        dataloader_pin_memory=torch.cuda.is_available(),
+        remove_unused_columns=False,
+        train_sampling_strategy="group_by_length",
+    )
+
+
+def _scorer(categories: list[str]) -> Any:  # noqa: ANN401 - the callback type of an untyped library
+    def score(prediction: EvalPrediction) -> dict[str, float]:
+        found = np.asarray(prediction.predictions).argmax(axis=1)
+        truth = np.asarray(prediction.label_ids)
+        matrix = metrics.confusion_matrix(
+            [categories[i] for i in truth], [categories[i] for i in found], categories
+        )
+        f1 = metrics.precision_recall_f1(matrix)[matrix.sum(axis=1) > 0, 2]
+        return {"accuracy": float((found == truth).mean()), "macro_f1": float(f1.mean())}
+
+    return score
+
+
+def _epoch(entry: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "epoch": entry["epoch"],
+        "validation_loss": entry["eval_loss"],
+        "validation_accuracy": entry["eval_accuracy"],
+        "validation_macro_f1": entry["eval_macro_f1"],
+    }

@@ -1,0 +1,122 @@
+"""From raw rows to training and validation parts that share nothing."""
+
+from __future__ import annotations
+
+import random
+import re
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from routerkit.errors import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
+
+    from routerkit.rows import Row
+
+HOLD_OUT_SHARE = 0.15
+MIN_ROWS = 4
+"""Fewest rows of one category that can be split and learnt from."""
+
+
+@dataclass(frozen=True, slots=True)
+class Splits:
+    """Rows to learn from and rows to choose by.
+
+    Attributes:
+        categories: the labels, sorted by name unless the caller fixed an order.
+        duplicates: rows left out because an equal query stood there before.
+        leaked: training rows left out because the validation part has them.
+    """
+
+    train: list[Row]
+    validation: list[Row]
+    categories: list[str]
+    duplicates: int
+    leaked: int
+
+
+def key_of(query: str) -> str:
+    """What makes two queries the same: the words, without case, spacing and punctuation at the ends."""
+    return re.sub(r"\s+", " ", query).strip(" ?!.").casefold()
+
+
+def make_splits(
+    train: Sequence[Row], validation: Sequence[Row] | None, *, seed: int, path: Path, order: Sequence[str] = ()
+) -> Splits:
+    """Remove duplicates and leaks, and hold out a validation part if there is none.
+
+    Args:
+        train: rows to learn from; rows without a category are left out.
+        validation: rows to choose by, or None.
+        seed: of the hold-out.
+        path: the training file, for error messages.
+        order: labels in a fixed order, such as those of the router being continued.
+
+    Raises:
+        DataError: if a category has conflicting or too few rows, or there are fewer than two categories.
+    """
+    unique, duplicates = _unique(train, path)
+    if validation is None:
+        kept, held_out = _hold_out(unique, seed)
+        leaked = 0
+    else:
+        held_out, _ = _unique(validation, path)
+        seen = {key_of(row.query) for row in held_out}
+        kept = [row for row in unique if key_of(row.query) not in seen]
+        leaked = len(unique) - len(kept)
+    categories = _categories(kept, held_out, path, order)
+    return Splits(kept, held_out, categories, duplicates, leaked)
+
+
+def _unique(rows: Iterable[Row], path: Path) -> tuple[list[Row], int]:
+    first: dict[str, Row] = {}
+    duplicates = 0
+    for row in rows:
+        if row.category is None:
+            continue
+        same = first.setdefault(key_of(row.query), row)
+        if same is row:
+            continue
+        duplicates += 1
+        if same.category != row.category and same.category not in row.also and row.category not in same.also:
+            raise DataError(
+                path,
+                None,
+                f"the query {row.query[:60]!r} is labelled both {same.category!r} and {row.category!r}; "
+                "keep one, or name the other one in `also`",
+            )
+    return list(first.values()), duplicates
+
+
+def _hold_out(rows: list[Row], seed: int) -> tuple[list[Row], list[Row]]:
+    by_category = defaultdict(list)
+    for row in rows:
+        by_category[row.category].append(row)
+    generator = random.Random(seed)
+    kept: list[Row] = []
+    held_out: list[Row] = []
+    for name in sorted(by_category, key=str):
+        group = by_category[name]
+        generator.shuffle(group)
+        size = max(1, round(HOLD_OUT_SHARE * len(group)))
+        held_out += group[:size]
+        kept += group[size:]
+    return kept, held_out
+
+
+def _categories(train: list[Row], validation: list[Row], path: Path, order: Sequence[str]) -> list[str]:
+    counts: dict[str, int] = dict.fromkeys(order, 0)
+    for name in sorted(str(row.category) for row in train):
+        counts[name] = counts.get(name, 0) + 1
+    if len(counts) < 2:
+        raise DataError(path, None, f"has the categories {list(counts)}; a router needs at least two")
+    few = {name: count for name, count in counts.items() if count < MIN_ROWS and name not in order}
+    if few:
+        raise DataError(path, None, f"has too few rows of {few}; give at least {MIN_ROWS} of each category")
+    unknown = sorted({str(row.category) for row in validation} - set(counts))
+    if unknown:
+        raise DataError(path, None, f"the validation rows have the categories {unknown}, which nothing is learnt about")
+    return list(counts)

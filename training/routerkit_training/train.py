@@ -1,0 +1,136 @@
+"""`train_router`: the whole way from JSONL rows to an artefact."""
+
+from __future__ import annotations
+
+import json
+import logging
+import shutil
+from typing import TYPE_CHECKING, Any
+
+from transformers import set_seed
+
+from routerkit import artefact
+from routerkit.errors import ConfigError
+from routerkit.manifest import DataSource
+from routerkit.rows import read_rows
+from routerkit.tokenization import QueryTokenizer
+from routerkit_training.encoder import load_encoder, load_router
+from routerkit_training.fine_tune import fine_tune, uses_bf16
+from routerkit_training.packing import Facts, pack, write_reference
+from routerkit_training.splits import make_splits
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from routerkit_training.encoder import Encoder
+    from routerkit_training.settings import TrainSettings
+    from routerkit_training.splits import Splits
+
+logger = logging.getLogger(__name__)
+
+_SCRATCH = "checkpoints"
+_RUN = "run.json"
+
+
+def train_router(settings: TrainSettings) -> artefact.Artefact:
+    """Train a router and write its artefact to `settings.output_dir`.
+
+    A run that was interrupted is resumed from its last epoch when called again with the same settings and data.
+
+    Raises:
+        DataError: naming file and line of a row that cannot be used.
+        ConfigError: if the base model cannot be used, or the folder holds a router or another run already.
+    """
+    _check_output(settings.output_dir)
+    splits = _load_splits(settings)
+    scratch = _claim(settings)
+    set_seed(settings.seed)
+    encoder = _load(settings, splits)
+    tokenizer = QueryTokenizer(encoder.tokenizer, max_tokens=_max_tokens(settings, encoder))
+    logger.info("training on %d rows, validating on %d", len(splits.train), len(splits.validation))
+    epochs = fine_tune(encoder, splits, tokenizer, settings, scratch)
+    shutil.rmtree(scratch)
+    if settings.reference:
+        write_reference(settings.output_dir, splits.train, splits.validation, settings.seed)
+    return pack(settings.output_dir, encoder, tokenizer, splits.validation, _facts(settings, splits, encoder, epochs))
+
+
+def _check_output(folder: Path) -> None:
+    if (folder / artefact.MANIFEST).exists():
+        raise ConfigError(f"{folder}: holds a router already; give another --output_dir, or delete this one")
+
+
+def _load_splits(settings: TrainSettings) -> Splits:
+    train = read_rows(settings.train_data)
+    validation = read_rows(settings.val_data) if settings.val_data else None
+    order = load_router(settings.from_router).labels if settings.from_router else []
+    splits = make_splits(train, validation, seed=settings.seed, path=settings.train_data, order=order)
+    if splits.duplicates or splits.leaked:
+        logger.warning(
+            "left out %d duplicate rows and %d training rows that the validation data also has",
+            splits.duplicates,
+            splits.leaked,
+        )
+    return splits
+
+
+def _load(settings: TrainSettings, splits: Splits) -> Encoder:
+    if settings.from_router is None:
+        return load_encoder(settings.base_model, splits.categories)
+    encoder = load_router(settings.from_router)
+    if encoder.labels != splits.categories:
+        new = sorted(set(splits.categories) - set(encoder.labels))
+        raise ConfigError(
+            f"--from keeps the head of a router that knows {encoder.labels}; the rows also have {new}; "
+            "train a new head with --base-model instead"
+        )
+    return encoder
+
+
+def _max_tokens(settings: TrainSettings, encoder: Encoder) -> int:
+    return min(settings.max_tokens, encoder.model.config.max_position_embeddings)
+
+
+def _claim(settings: TrainSettings) -> Path:
+    """The folder of checkpoints; refused if it belongs to a run with other settings or data."""
+    scratch = settings.output_dir / _SCRATCH
+    mark = scratch / _RUN
+    identity = _identity(settings)
+    if mark.is_file() and json.loads(mark.read_text(encoding="utf-8")) != identity:
+        raise ConfigError(
+            f"{scratch}: belongs to an interrupted run with other settings or data; "
+            "repeat that command to resume it, or delete the folder to start afresh"
+        )
+    scratch.mkdir(parents=True, exist_ok=True)
+    mark.write_text(json.dumps(identity, indent=2), encoding="utf-8")
+    return scratch
+
+
+def _identity(settings: TrainSettings) -> dict[str, Any]:
+    paths = [path for path in (settings.train_data, settings.val_data) if path]
+    digests = [artefact.file_digest(path) for path in paths]
+    return {"settings": settings.model_dump(mode="json"), "data": digests}
+
+
+def _facts(settings: TrainSettings, splits: Splits, encoder: Encoder, epochs: list[dict[str, Any]]) -> Facts:
+    data = [_source(settings.train_data, "train", len(splits.train))]
+    if settings.val_data:
+        data.append(_source(settings.val_data, "validation", len(splits.validation)))
+    else:
+        data.append(_source(settings.train_data, "validation", len(splits.validation)))
+    chosen = ("epochs", "batch_size", "learning_rate", "weight_decay", "label_smoothing", "seed")
+    return Facts(
+        name=settings.name or settings.output_dir.resolve().name,
+        categories=splits.categories,
+        base_model=encoder.info,
+        data=data,
+        training={
+            **settings.model_dump(mode="json", include=set(chosen)),
+            "bf16": uses_bf16(settings),
+            "history": epochs,
+        },
+    )
+
+
+def _source(path: Path, role: Any, rows: int) -> DataSource:  # noqa: ANN401 - validated by DataSource
+    return DataSource(name=path.name, role=role, rows=rows, sha256=artefact.file_digest(path))
