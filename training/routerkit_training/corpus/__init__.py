@@ -1,0 +1,21 @@
+"""The corpus written for this project: queries as people type them, with labels. Licence: Apache-2.0.
+
+The parts were planned apart, with different people, topics and styles. `test` is scored only for release candidates,
+and each scoring is a line in `training/RESULTS.md`; day-to-day choices use `dev`.
+"""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from pathlib import Path
+from typing import Literal
+
+Part = Literal["train", "dev", "test"]
+
+TEST_SHA256 = "febe579ec50bd325a28ca89c983e109860b657f166c71c14e88eb2cfeea551bb"
+"""Digest of the test part, fixed before any router was trained on the corpus."""
+
+
+def part_path(part: Part) -> Path:
+    """The JSONL file of one part; rows outside every category have `"category": null`."""
+    return Path(str(files("routerkit_training.corpus"))) / f"{part}.jsonl"
