@@ -64,7 +64,7 @@ def read(path: Path) -> Artefact:
     if not path.is_dir():
         raise ArtefactError(path, "no such folder; give the folder that `routerkit train` wrote, or 'starter'")
     manifest, digest = _read_manifest(path / MANIFEST)
-    for name in _REQUIRED:
+    for name in (*_REQUIRED, *(graph.path for graph in manifest.graphs.values())):
         if name not in manifest.files:
             raise ArtefactError(path / name, f"is not listed in {MANIFEST}; {_REMEDY}")
     for name, expected in manifest.files.items():

@@ -179,7 +179,7 @@ def _shipped() -> Path:
 
 def _find_config(source: str | Path) -> Path:
     path = Path(source)
-    if path.suffix in {".yaml", ".yml"} or path.exists():
+    if path.suffix in {".yaml", ".yml"} or path.is_file():
         return path
     shipped = _shipped() / f"{source}.yaml"
     if not shipped.is_file():

@@ -7,7 +7,7 @@ from typing import Any, Literal
 from pydantic import Field, PositiveFloat, PositiveInt, field_validator
 
 from routerkit.spec import Probability, Spec
-from routerkit.tokenization import MAX_TOKENS
+from routerkit.tokenization import MAX_TOKENS, MIN_TOKENS
 
 SCHEMA_VERSION = 1
 """Raised whenever an older routerkit could misread a new artefact."""
@@ -78,7 +78,7 @@ class Manifest(Spec):
     temperature: PositiveFloat = 1.0
     confidence_threshold: Probability = 0.5
     category_thresholds: dict[str, Probability] = Field(default_factory=dict)
-    max_tokens: PositiveInt = MAX_TOKENS
+    max_tokens: int = Field(default=MAX_TOKENS, ge=MIN_TOKENS)
     graphs: dict[Precision, GraphFile] = Field(default_factory=dict)
     files: dict[str, str] = Field(default_factory=dict)
     base_model: BaseModelInfo

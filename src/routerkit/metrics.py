@@ -79,4 +79,5 @@ def false_positive_rate_at_95(positive: NDArray[np.float64], negative: NDArray[n
 
 
 def _share(part: NDArray[np.float64], whole: NDArray[np.floating | np.integer]) -> NDArray[np.float64]:
-    return np.divide(part, whole, out=np.zeros_like(part), where=whole > 0)
+    share: NDArray[np.float64] = np.divide(part, whole, out=np.zeros_like(part), where=whole > 0)
+    return share

@@ -97,13 +97,21 @@ class Router:
         """The labels, in the order of the logits."""
         return list(self.artefact.manifest.categories)
 
+    def check(self, query: object) -> str:
+        """Return `query` if this router can classify it.
+
+        Raises:
+            InputError: if the query is no text, empty, too long or binary.
+        """
+        return check_query(query, self._max_query_chars)
+
     def classify(self, query: str) -> Prediction:
         """What the classifier believes about one query.
 
         Raises:
             InputError: if the query is no text, empty, too long or binary.
         """
-        return self._predict([self._tokenizer.encode(check_query(query, self._max_query_chars))])[0]
+        return self._predict([self._tokenizer.encode(self.check(query))])[0]
 
     def route_query(self, query: str, *, policy: ThresholdPolicy | None = None) -> Decision:
         """Decide where one query goes.
@@ -165,7 +173,7 @@ class Router:
         checked = []
         for position, query in enumerate(queries):
             try:
-                checked.append(check_query(query, self._max_query_chars))
+                checked.append(self.check(query))
             except InputError as error:
                 raise InputError(f"query {position} of the batch (counted from 0): {error}") from error
         return checked

@@ -78,7 +78,7 @@ def parse_object(path: Path | str, number: int, line: str) -> dict[str, Any]:
     """
     try:
         data = json.loads(line)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise DataError(path, number, f"is not valid JSON ({error}); write one object a line") from error
     if not isinstance(data, dict):
         raise DataError(path, number, f"expected a JSON object, found {type(data).__name__}")
@@ -95,6 +95,8 @@ def _row(path: Path | str, line: int, data: dict[str, Any], categories: Collecti
         raise DataError(path, line, str(error)) from error
     also = data.get("also") or []
     also = [also] if isinstance(also, str) else also
+    if not isinstance(also, list) or None in also:
+        raise DataError(path, line, f"'also' must be a category or a list of categories, found {also!r}")
     for label in (data["category"], *also):
         _check_label(path, line, label, categories)
     return Row(query=query, category=data["category"], also=tuple(also), source=str(data.get("source") or ""))

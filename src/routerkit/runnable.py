@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from langchain_core.runnables import Runnable, RunnableConfig
 
+from routerkit.errors import InputError
 from routerkit.messages import RouterInput, query_of
 
 if TYPE_CHECKING:
@@ -73,8 +74,19 @@ class RouterRunnable(Runnable[RouterInput, RouterOutput]):
         return _output(value, await self.router.aroute_query(query_of(value)))
 
     def _route_all(self, values: list[RouterInput]) -> list[RouterOutput]:
-        decisions = self.router.route_batch([query_of(value) for value in values])
-        return [_output(value, decision) for value, decision in zip(values, decisions, strict=True)]
+        """Route what can be routed; a bad input's error takes its place, so that it does not spoil the others."""
+        outputs: list[RouterOutput] = []
+        good: list[tuple[int, str]] = []
+        for position, value in enumerate(values):
+            try:
+                good.append((position, self.router.check(query_of(value))))
+                outputs.append(None)
+            except InputError as error:
+                outputs.append(InputError(f"input {position} of the batch (counted from 0): {error}"))
+        decisions = self.router.route_batch([query for _, query in good])
+        for (position, _), decision in zip(good, decisions, strict=True):
+            outputs[position] = _output(values[position], decision)
+        return outputs
 
 
 def _output(value: RouterInput, decision: Decision) -> RouterOutput:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -11,7 +12,6 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from routerkit.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from pathlib import Path
 
     from pydantic_core import ErrorDetails
@@ -62,12 +62,12 @@ def parse(spec: type[S], data: Mapping[str, Any], *, source: str) -> S:
     try:
         return spec.model_validate(data)
     except ValidationError as error:
-        faults = "; ".join(_explain(spec, fault) for fault in error.errors())
+        faults = "; ".join(_explain(spec, data, fault) for fault in error.errors())
         raise ConfigError(f"{source}: {faults}") from error
 
 
-def _explain(spec: type[Spec], fault: ErrorDetails) -> str:
-    key = ".".join(str(part) for part in fault["loc"]) or "(top level)"
+def _explain(spec: type[Spec], data: Mapping[str, Any], fault: ErrorDetails) -> str:
+    key = _key(data, fault["loc"]) or "(top level)"
     if fault["type"] == "extra_forbidden":
         known = _known_keys(spec, fault["loc"][:-1])
         close = difflib.get_close_matches(str(fault["loc"][-1]), known, n=1)
@@ -77,6 +77,20 @@ def _explain(spec: type[Spec], fault: ErrorDetails) -> str:
         return f"key {key!r} is required; add it"
     reason = fault["msg"].removeprefix("Value error, ")
     return f"key {key!r}: {reason[:1].lower()}{reason[1:]}, found {fault['input']!r}"
+
+
+def _key(data: object, path: tuple[int | str, ...]) -> str:
+    """The path as it stands in the file: pydantic also puts the tags of variants into it, which are no keys."""
+    kept = []
+    for depth, part in enumerate(path, start=1):
+        if isinstance(data, Mapping) and (part in data or depth == len(path)):
+            data = data.get(part)
+        elif isinstance(data, list) and isinstance(part, int):
+            data = data[part]
+        else:
+            continue
+        kept.append(str(part))
+    return ".".join(kept)
 
 
 def _known_keys(spec: type[Spec], path: tuple[int | str, ...]) -> list[str]:
@@ -93,11 +107,11 @@ def _known_keys(spec: type[Spec], path: tuple[int | str, ...]) -> list[str]:
 
 def _variant_keys(path: tuple[int | str, ...]) -> list[str]:
     """The keys of a tagged variant: pydantic puts the tag, which names the variant, into the path."""
-    for part in reversed(path):
+    for position, part in enumerate(path):
         for variant in _all_subclasses(Spec):
             field = variant.model_fields.get("backend")
-            if field is not None and field.default == part:
-                return sorted(variant.model_fields)
+            if field is not None and part in get_args(field.annotation):
+                return _known_keys(variant, path[position + 1 :])
     return ["(see the configuration reference)"]
 
 

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -110,9 +111,8 @@ class ScriptedSpecialist(BaseChatModel):
         **kwargs: Any,  # noqa: ANN401 - LangChain's signature
     ) -> Iterator[ChatGenerationChunk]:
         del stop, run_manager, kwargs
-        for part in self._answer(messages).partition(" "):
-            if part:
-                yield ChatGenerationChunk(message=AIMessageChunk(content=part))
+        for part in re.findall(r"\s*\S+\s*$|\s*\S+", self._answer(messages)):
+            yield ChatGenerationChunk(message=AIMessageChunk(content=part))
 
     def _answer(self, messages: list[BaseMessage]) -> str:
         self.calls.append(list(messages))
@@ -187,6 +187,7 @@ def tiny_artefact(
         name="tiny",
         created="2026-01-01",
         categories=list(categories),
+        max_tokens=settings["max_position_embeddings"],
         base_model=BaseModelInfo(name="none, for tests"),
         graphs=write_graphs(folder, settings) if write_graphs else {},
     )

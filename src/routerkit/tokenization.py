@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 MAX_TOKENS = 256
 """Tokens kept of one query unless the artefact says otherwise, special tokens included."""
 
+MIN_TOKENS = 4
+"""Fewest tokens a query may be cut to: the special tokens and one word at each end."""
+
 
 class QueryTokenizer:
     """Turns queries into token ids, special tokens included, without padding.
@@ -24,7 +27,7 @@ class QueryTokenizer:
 
     Args:
         tokenizer: a `tokenizers.Tokenizer` whose post-processor adds one token in front and one at the end.
-        max_tokens: most ids returned for one query, at least 4.
+        max_tokens: most ids returned for one query, at least `MIN_TOKENS`.
     """
 
     def __init__(self, tokenizer: Tokenizer, *, max_tokens: int = MAX_TOKENS) -> None:

@@ -46,7 +46,8 @@ def _summary(manifest: Manifest) -> str:
             f"- Written {manifest.created} by routerkit {manifest.routerkit_version}",
             f"- Temperature {manifest.temperature:.3f}, threshold {manifest.confidence_threshold:.2f}, "
             f"at most {manifest.max_tokens} tokens of a query are read (beginning and end)",
-            "- Training settings: " + ", ".join(
+            "- Training settings: "
+            + ", ".join(
                 f"{key} {value}" for key, value in manifest.training.items() if isinstance(value, int | float | str)
             ),
             "",
@@ -70,8 +71,13 @@ def _figures(manifest: Manifest) -> str:
         if isinstance(figures, dict) and "accuracy" in figures:
             lines.append(f"| {split} | {' | '.join(_number(figures.get(key)) for key in columns)} |")
     lines += ["", "Accuracy to calibration are measured on the most probable label, harm to coverage at the threshold:"]
-    lines += ["harm is the share of queries sent to a wrong specialist, recall the share of specialist queries that", ""]
-    return "\n".join([*lines[:-1], "reach their own, coverage the share that was not sent to the general model for doubt.", ""])
+    lines += [
+        "harm is the share of queries sent to a wrong specialist, recall the share of specialist queries that",
+        "",
+    ]
+    return "\n".join(
+        [*lines[:-1], "reach their own, coverage the share that was not sent to the general model for doubt.", ""]
+    )
 
 
 def _graphs(manifest: Manifest) -> str:
@@ -79,7 +85,8 @@ def _graphs(manifest: Manifest) -> str:
     for precision, graph in sorted(manifest.graphs.items()):
         lines.append(
             f"- `{graph.path}` ({precision}): agrees with fp32 on {graph.agreement:.2%} of the validation rows, "
-            f"largest difference of confidence {graph.confidence_drift:.4f}, of batch neighbours {graph.batch_drift:.4f}"
+            f"confidence differs by at most {graph.confidence_drift:.4f}, through batch neighbours "
+            f"by {graph.batch_drift:.4f}"
         )
     return "\n".join([*lines, ""])
 

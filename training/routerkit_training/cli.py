@@ -27,7 +27,9 @@ _DEFAULT = {name: field.default for name, field in TrainSettings.model_fields.it
 @click.option("--learning-rate", default=_DEFAULT["learning_rate"], show_default=True, help="Highest learning rate.")
 @click.option("--weight-decay", default=_DEFAULT["weight_decay"], show_default=True, help="Of AdamW.")
 @click.option("--label-smoothing", default=_DEFAULT["label_smoothing"], show_default=True, help="In [0, 1).")
-@click.option("--patience", default=_DEFAULT["patience"], show_default=True, help="Epochs without gain before stopping.")
+@click.option(
+    "--patience", default=_DEFAULT["patience"], show_default=True, help="Epochs without gain before stopping."
+)
 @click.option("--max-tokens", default=_DEFAULT["max_tokens"], show_default=True, help="Most tokens read of a query.")
 @click.option("--precision", type=click.Choice(["auto", "bf16", "fp32"]), default="auto", show_default=True)
 @click.option("--seed", default=_DEFAULT["seed"], show_default=True, help="Of every random choice.")

@@ -1,4 +1,4 @@
-"""The encoder that training starts from: the starter, a checkpoint folder, or a hub model; BERT is converted exactly."""
+"""The encoder that training starts from: the starter, a folder, or a hub model; BERT is converted exactly."""
 
 from __future__ import annotations
 
@@ -54,9 +54,13 @@ def load_encoder(source: str, categories: Sequence[str]) -> Encoder:
         model = AutoModel.from_pretrained(source, use_safetensors=True, dtype=torch.float32)
     except (OSError, ValueError) as error:
         first = str(error).strip().splitlines()[0]
-        raise ConfigError(f"base model {source!r} cannot be loaded ({first}); give 'starter', a folder or a hub id") from error
-    weights = _distilbert_weights(model, source)
+        raise ConfigError(
+            f"base model {source!r} cannot be loaded ({first}); give 'starter', a folder or a hub id"
+        ) from error
     classifier = _new_classifier(_distilbert_config(config, source), categories)
+    weights = dict(model.state_dict())
+    if config.model_type == "bert":
+        weights = fold_bert(weights, config.num_hidden_layers)
     _load(classifier, weights)
     if tokenizer.get_vocab_size() > classifier.config.vocab_size:
         raise ConfigError(
@@ -142,9 +146,13 @@ def _distilbert_config(config: AutoConfig, source: str) -> DistilBertConfig:
     if isinstance(config, DistilBertConfig):
         return config
     if config.model_type != "bert":
-        raise ConfigError(f"base model {source!r} is a {config.model_type!r}; routerkit trains DistilBERT and BERT encoders")
+        raise ConfigError(
+            f"base model {source!r} is a {config.model_type!r}; routerkit trains DistilBERT and BERT encoders"
+        )
     if config.hidden_act != "gelu":
-        raise ConfigError(f"base model {source!r} uses the activation {config.hidden_act!r}; only 'gelu' can be converted")
+        raise ConfigError(
+            f"base model {source!r} uses the activation {config.hidden_act!r}; only 'gelu' can be converted"
+        )
     return DistilBertConfig(
         vocab_size=config.vocab_size,
         max_position_embeddings=config.max_position_embeddings,
@@ -156,17 +164,6 @@ def _distilbert_config(config: AutoConfig, source: str) -> DistilBertConfig:
         # DistilBERT's own default; BERT names no dropout for a sequence-classification head of this form.
         seq_classif_dropout=0.2,
     )
-
-
-def _distilbert_weights(model: torch.nn.Module, source: str) -> dict[str, torch.Tensor]:
-    weights = dict(model.state_dict())
-    if model.config.model_type == "distilbert":
-        return weights
-    if model.config.model_type != "bert":
-        raise ConfigError(
-            f"base model {source!r} is a {model.config.model_type!r}; routerkit trains DistilBERT and BERT encoders"
-        )
-    return fold_bert(weights, model.config.num_hidden_layers)
 
 
 def _load(classifier: DistilBertForSequenceClassification, weights: Mapping[str, torch.Tensor]) -> None:

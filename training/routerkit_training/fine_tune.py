@@ -24,6 +24,33 @@ if TYPE_CHECKING:
     from routerkit_training.splits import Splits
 
 
+class SoftLabelTrainer(Trainer):  # type: ignore[misc] - transformers is not typed
+    """The transformers `Trainer` with cross-entropy against a distribution instead of a single label.
+
+    Args:
+        label_smoothing: probability spread evenly over all labels, in [0, 1).
+    """
+
+    def __init__(self, *args: Any, label_smoothing: float, **options: Any) -> None:  # noqa: ANN401 - passed on
+        super().__init__(*args, **options)
+        self._smoothing = label_smoothing
+
+    def compute_loss(
+        self,
+        model: torch.nn.Module,
+        inputs: dict[str, torch.Tensor],
+        return_outputs: bool = False,
+        num_items_in_batch: torch.Tensor | None = None,
+    ) -> torch.Tensor | tuple[torch.Tensor, dict[str, torch.Tensor]]:
+        """Mean cross-entropy of a batch, in nats."""
+        del num_items_in_batch
+        targets = inputs["labels"]
+        outputs = model(input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"])
+        logits = outputs.logits.float()
+        loss = torch.nn.functional.cross_entropy(logits, targets, label_smoothing=self._smoothing)
+        return (loss, {"logits": logits}) if return_outputs else loss
+
+
 def fine_tune(
     encoder: Encoder, splits: Splits, tokenizer: QueryTokenizer, settings: TrainSettings, scratch: Path
 ) -> list[dict[str, Any]]:
@@ -39,14 +66,16 @@ def fine_tune(
     Returns:
         for each epoch its validation loss, accuracy and macro-F1.
     """
-    trainer = Trainer(
+    seed = settings.seed if settings.augment else None
+    trainer = SoftLabelTrainer(
         model=encoder.model,
         args=_arguments(settings, scratch, len(splits.train)),
-        train_dataset=QueryDataset(splits.train, splits.categories, tokenizer),
+        train_dataset=QueryDataset(splits.train, splits.categories, tokenizer, augmentation_seed=seed),
         eval_dataset=QueryDataset(splits.validation, splits.categories, tokenizer),
         data_collator=collate,
         compute_metrics=_scorer(splits.categories),
         callbacks=[EarlyStoppingCallback(early_stopping_patience=settings.patience)],
+        label_smoothing=settings.label_smoothing,
     )
     trainer.train(resume_from_checkpoint=get_last_checkpoint(str(scratch)) if scratch.is_dir() else None)
     # Mixed precision wraps the model's forward; what is exported and compared must compute in float32 again.
@@ -82,7 +111,6 @@ def _arguments(settings: TrainSettings, scratch: Path, n_rows: int) -> TrainingA
         warmup_steps=round(settings.warmup_share * steps),
         weight_decay=settings.weight_decay,
         max_grad_norm=settings.max_grad_norm,
-        label_smoothing_factor=settings.label_smoothing,
         optim="adamw_torch",
         bf16=uses_bf16(settings),
         use_cpu=not torch.cuda.is_available(),
@@ -98,6 +126,7 @@ def _arguments(settings: TrainSettings, scratch: Path, n_rows: int) -> TrainingA
         data_seed=settings.seed,
         dataloader_pin_memory=torch.cuda.is_available(),
         remove_unused_columns=False,
+        label_names=["labels"],
         train_sampling_strategy="group_by_length",
     )
 
@@ -105,10 +134,8 @@ def _arguments(settings: TrainSettings, scratch: Path, n_rows: int) -> TrainingA
 def _scorer(categories: list[str]) -> Any:  # noqa: ANN401 - the callback type of an untyped library
     def score(prediction: EvalPrediction) -> dict[str, float]:
         found = np.asarray(prediction.predictions).argmax(axis=1)
-        truth = np.asarray(prediction.label_ids)
-        matrix = metrics.confusion_matrix(
-            [categories[i] for i in truth], [categories[i] for i in found], categories
-        )
+        truth = np.asarray(prediction.label_ids).argmax(axis=1)
+        matrix = metrics.confusion_matrix([categories[i] for i in truth], [categories[i] for i in found], categories)
         f1 = metrics.precision_recall_f1(matrix)[matrix.sum(axis=1) > 0, 2]
         return {"accuracy": float((found == truth).mean()), "macro_f1": float(f1.mean())}
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime
 import json
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -27,6 +26,7 @@ from routerkit_training.card import write_card
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from numpy.typing import NDArray
     from tokenizers import Tokenizer
@@ -165,7 +165,9 @@ def _write_fp32(
         expected = torch.cat([encoder.model(input_ids=torch.tensor([token_ids[i]])).logits for i in few]).numpy()
     error = float(np.abs(exact[list(few)] - expected).max())
     if error > MAX_LOGIT_ERROR:
-        raise ArtefactError(path, f"differs from torch by {error:.1e}, {MAX_LOGIT_ERROR:.0e} is allowed; please report this")
+        raise ArtefactError(
+            path, f"differs from torch by {error:.1e}, {MAX_LOGIT_ERROR:.0e} is allowed; please report this"
+        )
     return exact
 
 

@@ -29,6 +29,7 @@ class TrainSettings(Spec):
         weight_decay: of AdamW.
         max_grad_norm: gradients are clipped to this norm.
         label_smoothing: probability spread over the other labels, in [0, 1].
+        augment: show every row in another outfit each epoch; see `routerkit_training.augment`.
         patience: epochs without a better validation macro-F1 before training stops.
         max_tokens: most tokens read of one query.
         precision: `auto` computes in bfloat16 where the processor has instructions for it.
@@ -50,6 +51,7 @@ class TrainSettings(Spec):
     weight_decay: Annotated[float, Field(ge=0.0)] = 0.01
     max_grad_norm: PositiveFloat = 1.0
     label_smoothing: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
+    augment: bool = True
     patience: PositiveInt = 2
     max_tokens: PositiveInt = MAX_TOKENS
     precision: Literal["auto", "bf16", "fp32"] = "auto"

@@ -88,7 +88,8 @@ def _load(settings: TrainSettings, splits: Splits) -> Encoder:
 
 
 def _max_tokens(settings: TrainSettings, encoder: Encoder) -> int:
-    return min(settings.max_tokens, encoder.model.config.max_position_embeddings)
+    positions: int = encoder.model.config.max_position_embeddings
+    return min(settings.max_tokens, positions)
 
 
 def _claim(settings: TrainSettings) -> Path:

@@ -11,7 +11,7 @@ import onnx
 from safetensors.numpy import load_file, save_file
 
 from routerkit import artefact
-from routerkit.errors import ConfigError
+from routerkit.errors import ArtefactError, ConfigError
 from routerkit.export.graph import Shape, build_graph
 from routerkit.export.weights import read_weights
 from routerkit.manifest import GraphFile
@@ -47,15 +47,24 @@ def export_checkpoint(source: artefact.Artefact, target: str | Path) -> artefact
 
 
 def float_weights(source: artefact.Artefact) -> dict[str, NDArray[np.float32]]:
-    """The state dict of an artefact's classifier, from its checkpoint or else from its int8 graph."""
-    path = source.path / artefact.WEIGHTS
-    if path.is_file():
-        return dict(load_file(path))
+    """The state dict of an artefact's classifier, from its checkpoint or else from its most exact graph.
+
+    Raises:
+        ArtefactError: if it has neither.
+    """
+    if artefact.WEIGHTS in source.manifest.files:  # a file that the manifest does not list was never verified
+        return dict(load_file(source.path / artefact.WEIGHTS))
+    graphs = source.manifest.graphs
+    if not graphs:
+        raise ArtefactError(source.path, f"has neither {artefact.WEIGHTS} nor an ONNX graph; copy or train it again")
+    graph = graphs.get("fp32") or graphs["int8"]
     settings = json.loads((source.path / artefact.CONFIG).read_text(encoding="utf-8"))
-    return read_weights(source.path / source.manifest.graphs["int8"].path, settings["n_layers"])
+    return read_weights(source.path / graph.path, settings["n_layers"])
 
 
-def write_graph(path: Path, weights: dict[str, NDArray[np.float32]], settings: dict[str, object], *, int8: bool) -> None:
+def write_graph(
+    path: Path, weights: dict[str, NDArray[np.float32]], settings: dict[str, object], *, int8: bool
+) -> None:
     """Write one ONNX graph; `settings` is the content of `config.json`."""
     labels = settings["id2label"]
     n_categories = len(labels) if isinstance(labels, dict) else 0

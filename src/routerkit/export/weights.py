@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import onnx
+from google.protobuf.message import DecodeError
 from onnx import numpy_helper
 
 from routerkit.errors import ArtefactError
@@ -37,7 +38,7 @@ def read_weights(path: Path, n_layers: int) -> dict[str, NDArray[np.float32]]:
         graph = onnx.load(str(path)).graph
         constants = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
         return _state_dict(constants, n_layers)
-    except (KeyError, OSError, ValueError) as error:
+    except (DecodeError, KeyError, OSError, ValueError) as error:
         raise ArtefactError(path, f"holds no weights that routerkit wrote ({error!r})") from error
 
 

@@ -67,9 +67,7 @@ def correctness(
 ) -> Correct:
     """1.0 where the answer is exactly right after stripping, else 0.0 (one entry per question)."""
     given = answers(model, tokenizer, [question.question for question in questions], system)
-    return np.array(
-        [float(text == question.answer) for text, question in zip(given, questions, strict=True)]
-    )
+    return np.array([float(text == question.answer) for text, question in zip(given, questions, strict=True)])
 
 
 def interval(values: Correct, keys: Sequence[str]) -> tuple[float, float, float]:
@@ -127,7 +125,12 @@ def report(folders: Sequence[Path], count: int = 400) -> str:
             for category in CATEGORIES
         ]
         lines.append(f"| {name} | {' | '.join(cells)} |")
-    lines += ["", ", ".join(f"{category}: {len(set(keys[category]))} facts, {len(keys[category])} questions" for category in CATEGORIES)]
+    lines += [
+        "",
+        ", ".join(
+            f"{category}: {len(set(keys[category]))} facts, {len(keys[category])} questions" for category in CATEGORIES
+        ),
+    ]
     return "\n".join(lines)
 
 

@@ -8,10 +8,46 @@ from random import Random
 from routerkit_training.miniatures.tasks.base import Generator, Question, TaskSet
 from routerkit_training.miniatures.tasks.facts import read_facts
 
-_WORDS = (
-    "cat dog sun tree book fish moon bird star rain milk snow ship ring road hand door lamp song leaf apple bread "
-    "chair cloud green horse house light mouse night ocean paper river stone table tiger train water"
-).split()
+_WORDS = [
+    "cat",
+    "dog",
+    "sun",
+    "tree",
+    "book",
+    "fish",
+    "moon",
+    "bird",
+    "star",
+    "rain",
+    "milk",
+    "snow",
+    "ship",
+    "ring",
+    "road",
+    "hand",
+    "door",
+    "lamp",
+    "song",
+    "leaf",
+    "apple",
+    "bread",
+    "chair",
+    "cloud",
+    "green",
+    "horse",
+    "house",
+    "light",
+    "mouse",
+    "night",
+    "ocean",
+    "paper",
+    "river",
+    "stone",
+    "table",
+    "tiger",
+    "train",
+    "water",
+]
 _NAMES = ("a", "b", "n", "x", "y", "total", "value")
 _ASK_LINE = (
     "What does {} output?",
@@ -110,9 +146,7 @@ def _branch(rng: Random) -> Question:
     a, b, name, sign = rng.randint(0, 20), rng.randint(0, 20), rng.choice(_NAMES), rng.choice("<>")
     yes, no = rng.choice((("yes", "no"), ("big", "small"), ("left", "right"), ("stop", "go")))
     test = f"if {name} {sign} {b}:"
-    return _question(
-        rng, "branch", f'{name} = {a}\n{test}\n    print("{yes}")\nelse:\n    print("{no}")'
-    )
+    return _question(rng, "branch", f'{name} = {a}\n{test}\n    print("{yes}")\nelse:\n    print("{no}")')
 
 
 def _function(rng: Random) -> Question:

@@ -1,0 +1,98 @@
+"""From a configuration to the routing graph."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from langgraph.graph import END, START, StateGraph
+
+from routerkit.config import GraphConfig
+from routerkit.runnable import RouterRunnable
+from routerkit_graphs.nodes import specialist_node
+from routerkit_graphs.state import RoutingState
+from routerkit_graphs.wiring import wire
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from langchain_core.runnables import Runnable
+    from langgraph.graph.state import CompiledStateGraph
+    from langgraph.types import Checkpointer
+
+    from routerkit.router import Router
+
+GraphSource = GraphConfig | Mapping[str, Any] | str | Path | None
+"""A configuration, or where it is; see `GraphConfig.load`."""
+
+ROUTER_NODE = "router"
+_ANSWERED = "answered"
+_FAILED = "specialist failed"
+
+
+def build_graph(
+    config: GraphSource = None,
+    *,
+    specialists: Mapping[str, Runnable[Any, Any]] | None = None,
+    router: Router | None = None,
+    checkpointer: Checkpointer = None,
+    name: str = "routerkit",
+) -> CompiledStateGraph[RoutingState, None, RoutingState, RoutingState]:
+    """Build the routing graph, ready to run. The specialists' weights are loaded when they are first needed.
+
+    Args:
+        config: a YAML path, the name of a shipped configuration, a mapping, a `GraphConfig`, or None for the
+            demonstration configuration `offline`.
+        specialists: chat models, Runnables or compiled graphs that replace the configured specialists of the
+            categories they are named after; `"*"` stands for all categories not named.
+        router: replaces the router that the configuration names.
+        checkpointer: stores conversations; leave it out where the graph becomes a node of another graph.
+        name: the graph's name in traces, and its agent name in a supervisor.
+
+    Raises:
+        ConfigError: if the configuration cannot be read.
+        GraphConfigError: if categories, specialists, router and fallback do not fit together.
+        ArtefactError: if the router is missing or damaged.
+    """
+    return graph_builder(config, specialists=specialists, router=router).compile(checkpointer=checkpointer, name=name)
+
+
+def graph_builder(
+    config: GraphSource = None,
+    *,
+    specialists: Mapping[str, Runnable[Any, Any]] | None = None,
+    router: Router | None = None,
+) -> StateGraph[RoutingState, None, RoutingState, RoutingState]:
+    """The routing graph before it is compiled, for people who add nodes or edges; arguments as in `build_graph`."""
+    wiring = wire(GraphConfig.load(config), specialists or {}, router)
+    fallback = wiring.fallback
+    builder = StateGraph(RoutingState)
+    builder.add_node(ROUTER_NODE, RouterRunnable(wiring.router))
+    builder.add_edge(START, ROUTER_NODE)
+    # LangGraph draws one edge per pair of nodes, so the two ways to the general model share a label.
+    general = f"{fallback}, or low confidence"
+    names = {seat.category: general if seat.category == fallback else seat.category for seat in wiring.seats}
+    builder.add_conditional_edges(ROUTER_NODE, _by_route(names), {label: node for node, label in names.items()})
+    for seat in wiring.seats:
+        builder.add_node(seat.category, specialist_node(seat, fallback), metadata={"routerkit.node": "specialist"})
+        if seat.category == fallback:
+            builder.add_edge(fallback, END)
+        else:
+            after = {_ANSWERED: END, _FAILED: fallback}
+            builder.add_conditional_edges(seat.category, _by_success(seat.category), after)
+    return builder
+
+
+def _by_route(labels: Mapping[str, str]) -> Callable[[RoutingState], str]:
+    def route(state: RoutingState) -> str:
+        return labels[state["route"]]
+
+    return route
+
+
+def _by_success(category: str) -> Callable[[RoutingState], str]:
+    def answered(state: RoutingState) -> str:
+        return _ANSWERED if state["route"] == category else _FAILED
+
+    return answered

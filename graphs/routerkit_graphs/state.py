@@ -1,0 +1,22 @@
+"""What the routing graph keeps between its nodes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from langgraph.graph import MessagesState
+from typing_extensions import NotRequired
+
+
+class RoutingState(MessagesState):
+    """The conversation and the latest decision about it. Plain values only, so that any checkpointer stores them.
+
+    Attributes:
+        messages: the conversation; the specialist's answer is appended.
+        route: name of the node that answers.
+        decision: the fields of `routerkit.Decision`; after a failed specialist also `error`, a dict with the
+            `type` and the `message` of the cause.
+    """
+
+    route: NotRequired[str]
+    decision: NotRequired[dict[str, Any]]

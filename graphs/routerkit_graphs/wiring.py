@@ -1,0 +1,155 @@
+"""Do categories, specialists, router and fallback fit together? Checked before anything is compiled.
+
+LangGraph itself does not check: a route without a node ends a run silently or with a bare `KeyError`.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from langchain_core.runnables import Runnable
+from langgraph.graph import END, START
+from langgraph.pregel import Pregel
+
+from routerkit.errors import GraphConfigError
+from routerkit.router import Router
+from routerkit.store import open_artefact
+from routerkit_graphs.backends import LazyModel
+from routerkit_graphs.nodes import Seat
+from routerkit_graphs.state import RoutingState
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from routerkit.config import GraphConfig
+
+REST = "*"
+"""In `specialists=`: the model of all categories that are not named."""
+
+_RESERVED_NAMES = {START, END, *RoutingState.__annotations__}
+_RESERVED_CHARACTERS = ("|", ":")
+
+
+@dataclass(frozen=True)
+class Wiring:
+    """A routing graph that is known to fit together.
+
+    Attributes:
+        router: decides.
+        seats: one per category, in the order of the configuration.
+        fallback: category of the general model.
+    """
+
+    router: Router
+    seats: list[Seat]
+    fallback: str
+
+
+def wire(config: GraphConfig, given: Mapping[str, Runnable[Any, Any]], router: Router | None) -> Wiring:
+    """Check the parts and put them together.
+
+    Args:
+        config: names the categories, the router, the specialists and the fallback.
+        given: specialists handed over in Python; they win over the configured ones.
+        router: used in place of the configured one.
+
+    Raises:
+        GraphConfigError: listing every fault.
+        ArtefactError: if the router is missing or damaged.
+    """
+    known = router.categories if router else open_artefact(config.router_config.model_path).manifest.categories
+    faults = [
+        *_category_faults(config, known),
+        *_specialist_faults(config, given),
+        *_given_faults(config.categories, given),
+        *_router_faults(config, known, router),
+    ]
+    if faults:
+        raise GraphConfigError(faults)
+    router = router or Router.from_config(config.router_config, fallback=config.fallback)
+    return Wiring(router, [_seat(config, given, category) for category in config.categories], config.fallback)
+
+
+def _seat(config: GraphConfig, given: Mapping[str, Runnable[Any, Any]], category: str) -> Seat:
+    runnable = given.get(category, given.get(REST))
+    if runnable is not None:
+        return Seat(category, lambda: runnable, None)
+    spec = config.model_mappings[category]
+    return Seat(category, LazyModel(category, spec).get, spec.system_prompt)
+
+
+def _category_faults(config: GraphConfig, known: Sequence[str]) -> list[str]:
+    categories = config.categories
+    faults = [
+        f"category {name!r} cannot name a node: it may not be one of {', '.join(sorted(_RESERVED_NAMES))}, "
+        f"nor contain {' or '.join(_RESERVED_CHARACTERS)}"
+        for name in categories
+        if name in _RESERVED_NAMES or any(character in name for character in _RESERVED_CHARACTERS)
+    ]
+    if config.fallback not in categories:
+        faults.append(f"fallback {config.fallback!r} is no category{_hint(config.fallback, categories)}")
+    faults += [
+        f"the router does not know the category {name!r}{_hint(name, known)}; train it, or drop the category"
+        for name in categories
+        if name not in known
+    ]
+    faults += [
+        f"the router can answer {name!r}, which is not among the categories; add it with a specialist"
+        for name in known
+        if name not in categories
+    ]
+    return faults
+
+
+def _specialist_faults(config: GraphConfig, given: Mapping[str, Runnable[Any, Any]]) -> list[str]:
+    categories = config.categories
+    faults = [
+        f"category {name!r} has no specialist; add it to model_mappings or pass it in specialists="
+        for name in categories
+        if name not in config.model_mappings and name not in given and REST not in given
+    ]
+    faults += [
+        f"model_mappings has a specialist {name!r}, which is no category{_hint(name, categories)}"
+        for name in config.model_mappings
+        if name not in categories
+    ]
+    return faults
+
+
+def _given_faults(categories: Sequence[str], given: Mapping[str, Runnable[Any, Any]]) -> list[str]:
+    faults = []
+    for name, runnable in given.items():
+        if name != REST and name not in categories:
+            faults.append(f"specialists= names {name!r}, which is no category{_hint(name, categories)}")
+        # Python does not check the annotation, and a wrong object here is what people get wrong most.
+        if not isinstance(runnable, Runnable):
+            faults.append(
+                f"specialists[{name!r}] is {type(runnable).__name__}, expected a LangChain chat model, Runnable or "
+                "compiled graph; wrap a function in RunnableLambda, put a model id into model_mappings"
+            )
+        elif isinstance(runnable, Pregel) and "messages" not in runnable.channels:
+            faults.append(f"specialists[{name!r}] is a graph whose state has no 'messages'; build it on MessagesState")
+    return faults
+
+
+def _router_faults(config: GraphConfig, known: Sequence[str], router: Router | None) -> list[str]:
+    faults = [
+        f"category_thresholds names {name!r}, which the router does not know{_hint(name, known)}"
+        for name in config.router_config.category_thresholds
+        if name not in known
+    ]
+    if router and router.policy.fallback != config.fallback:
+        faults.append(
+            f"the given router falls back to {router.policy.fallback!r}, the configuration to {config.fallback!r}; "
+            "name the same category in both"
+        )
+    return faults
+
+
+def _hint(name: str, allowed: Iterable[str]) -> str:
+    names = list(allowed)
+    close = difflib.get_close_matches(name, names, n=1)
+    return f"; did you mean {close[0]!r}?" if close else f"; allowed: {', '.join(names)}"

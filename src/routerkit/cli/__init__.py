@@ -1,0 +1,91 @@
+"""The command line: one command, `routerkit`, whose sub-commands are imported when they are called."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+import click
+
+from routerkit.cli.output import complain
+from routerkit.errors import RouterkitError, require
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+COMMANDS = {
+    "route": ("routerkit.cli.route", "Classify one query and print the decision."),
+    "interactive": ("routerkit.cli.interactive", "Classify queries as you type them."),
+    "batch": ("routerkit.cli.batch", "Classify a file of queries."),
+    "evaluate": ("routerkit.cli.evaluate", "Measure a router on labelled queries."),
+    "ask": ("routerkit_graphs.cli", "Route one query and answer it."),
+    "graph": ("routerkit_graphs.cli", "Draw the routing graph."),
+    "train": ("routerkit_training.cli", "Train a router on labelled queries."),
+    "export": ("routerkit.cli.export", "Write a router as a full Hugging Face checkpoint."),
+    "init": ("routerkit.cli.init", "Write a commented configuration and sample rows."),
+    "doctor": ("routerkit_graphs.doctor", "Report what is installed, what would be loaded and what is missing."),
+}
+_EXTRAS = {
+    "train": ("train", ["torch", "transformers", "sklearn", "onnx", "accelerate"]),
+    "export": ("local", ["onnx", "safetensors"]),
+}
+_INTERRUPTED = 130
+
+
+class _LazyGroup(click.Group):
+    """Knows the names of all commands, but imports only the one that is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        del ctx
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        del ctx
+        if cmd_name not in COMMANDS:
+            return None
+        extra, modules = _EXTRAS.get(cmd_name, ("", []))
+        require(extra, *modules)
+        command = getattr(import_module(COMMANDS[cmd_name][0]), cmd_name)
+        return command if isinstance(command, click.Command) else None
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        del ctx
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+
+def _dashes(name: str) -> str:
+    """`--train_data` is the same option as `--train-data`."""
+    return name.replace("_", "-") if name.startswith("--") else name
+
+
+@click.group(cls=_LazyGroup, context_settings={"token_normalize_func": _dashes, "help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="routerkit")
+def cli() -> None:
+    """Send each query to the model that answers it best, and know when not to decide."""
+
+
+def main() -> None:
+    """Run the command line; errors become one line on stderr and a non-zero exit status."""
+    sys.exit(_status_of(lambda: cli.main(standalone_mode=False)))
+
+
+def _status_of(run: Callable[[], object]) -> int:
+    try:
+        result = run()
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except click.exceptions.Exit as leave:
+        return leave.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        return _INTERRUPTED
+    except BrokenPipeError:
+        # The reader went away, as `head` does; Python would complain once more while closing stdout.
+        sys.stderr.close()
+        return 0
+    except RouterkitError as error:
+        complain(str(error))
+        return 1
+    return result if isinstance(result, int) else 0

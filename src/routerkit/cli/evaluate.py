@@ -1,0 +1,54 @@
+"""`routerkit evaluate`."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import click
+
+from routerkit.cli.options import open_router, router_options
+from routerkit.decision import rounded
+from routerkit.evaluation import evaluate as measure
+from routerkit.rows import read_rows
+
+_DIGITS = 5
+
+
+@click.command()
+@click.option("--test-file", required=True, help='JSONL rows: {"query": ..., "category": ...}.')
+@click.option("--json", "as_json", is_flag=True, help="Print every figure as JSON.")
+@router_options
+def evaluate(
+    test_file: str,
+    as_json: bool,
+    config: str | None,
+    model: str | None,
+    device: str | None,
+    threshold: float | None,
+) -> None:
+    """Measure a router on labelled queries.
+
+    Accuracy, F1 and the confusion matrix are on the most probable category, before any threshold; harm, recall and
+    coverage are on the route that is taken.
+    """
+    router = open_router(config, model, device, threshold)
+    figures = measure(router, read_rows(test_file, categories=router.categories)).to_dict()
+    if as_json:
+        click.echo(json.dumps(rounded(figures, _DIGITS), ensure_ascii=False))
+    else:
+        _show(figures)
+
+
+def _show(figures: dict[str, Any]) -> None:
+    click.echo(f"{figures['n']:,} labelled queries, threshold {figures['threshold']:.2f}\n")
+    for name in ("accuracy", "macro_f1", "ece", "brier", "aurc", "harm", "recall", "coverage"):
+        value = figures[name]
+        click.echo(f"  {name:<10} {'-' if value is None else f'{value:.4f}'}")
+    matrix = figures["confusion_matrix"]
+    names = matrix["categories"]
+    width = max(map(len, names)) + 2
+    click.echo("\n" + "true \\ found".ljust(width + 2) + "".join(name.rjust(width) for name in names) + "f1".rjust(8))
+    for name, counts in zip(names, matrix["counts"], strict=True):
+        f1 = figures["per_category"][name]["f1"]
+        click.echo(name.ljust(width + 2) + "".join(f"{count:,}".rjust(width) for count in counts) + f"{f1:8.3f}")

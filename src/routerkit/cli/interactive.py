@@ -1,0 +1,35 @@
+"""`routerkit interactive`."""
+
+from __future__ import annotations
+
+import contextlib
+
+import click
+
+from routerkit.cli.options import open_router, router_options
+from routerkit.cli.output import complain, note, show_decision
+from routerkit.errors import InputError
+
+_LEAVE = {"/quit", "/exit", "/q"}
+
+
+@click.command()
+@router_options
+def interactive(config: str | None, model: str | None, device: str | None, threshold: float | None) -> None:
+    """Classify queries as you type them; /quit or Ctrl-D leaves."""
+    router = open_router(config, model, device, threshold)
+    note(f"{router.artefact.manifest.name}: {', '.join(router.categories)}. /quit or Ctrl-D leaves.")
+    with contextlib.suppress(EOFError):
+        while (query := _ask()) not in _LEAVE:
+            if not query.strip():
+                continue
+            try:
+                show_decision(router.route_query(query), as_json=False)
+            except InputError as error:
+                complain(str(error))
+
+
+def _ask() -> str:
+    with contextlib.suppress(ImportError):  # line editing and history, where the platform has them
+        import readline  # noqa: F401
+    return input("> ")

@@ -1,0 +1,39 @@
+"""Options that several commands share, and the router they describe."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from routerkit.config import GraphConfig
+from routerkit.router import Router
+from routerkit.spec import parse
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+F = TypeVar("F", bound="Callable[..., Any]")
+
+
+def router_options(command: F) -> F:
+    """Add the options that choose a router; `open_router` takes them."""
+    for option in (
+        click.option("--threshold", type=click.FloatRange(0, 1), help="Least confidence for a specialist."),
+        click.option("--device", help="cpu, cuda, cuda:0 or auto."),
+        click.option("--model", help="The router: starter, a folder or a hub id."),
+        click.option("--config", help="A YAML file, or the name of a shipped one such as offline."),
+    ):
+        command = option(command)
+    return command
+
+
+def open_router(config: str | None, model: str | None, device: str | None, threshold: float | None) -> Router:
+    """Load the router that the options describe; options win over the configuration file."""
+    graph = GraphConfig.load(config)
+    given = {"model_path": model, "device": device, "confidence_threshold": threshold}
+    settings = graph.router_config.model_dump() | {key: value for key, value in given.items() if value is not None}
+    if threshold is not None:
+        settings["category_thresholds"] = {}
+    router_config = parse(type(graph.router_config), settings, source="command line")
+    return Router.from_config(router_config, fallback=graph.fallback if config else None)

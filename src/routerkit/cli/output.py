@@ -1,0 +1,35 @@
+"""What the commands print: tables for people at a terminal, JSON for programs behind a pipe."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from routerkit.decision import Decision
+
+_BAR_WIDTH = 30
+
+
+def note(text: str) -> None:
+    """A remark for the person, on stderr, so that it never mixes with results."""
+    click.echo(text, err=True)
+
+
+def complain(text: str) -> None:
+    """One line about what went wrong, on stderr."""
+    note("error: " + " ".join(text.split()))
+
+
+def show_decision(decision: Decision, *, as_json: bool) -> None:
+    """Print one decision: a small picture at a terminal, one line of JSON elsewhere or on request."""
+    if as_json or not sys.stdout.isatty():
+        click.echo(decision.to_json())
+        return
+    click.echo(f"{decision.category}  {decision.confidence:.2f}  ->  {decision.route}  ({decision.reason})")
+    width = max(map(len, decision.probabilities))
+    for name, probability in sorted(decision.probabilities.items(), key=lambda item: -item[1]):
+        bar = "█" * round(probability * _BAR_WIDTH)
+        click.echo(f"  {name:<{width}}  {probability:5.3f}  {bar}")
