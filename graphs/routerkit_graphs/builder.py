@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from langgraph.graph import END, START, StateGraph
 
@@ -15,7 +15,7 @@ from routerkit_graphs.state import RoutingState
 from routerkit_graphs.wiring import wire
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Hashable
 
     from langchain_core.runnables import Runnable
     from langgraph.graph.state import CompiledStateGraph
@@ -68,19 +68,21 @@ def graph_builder(
     wiring = wire(GraphConfig.load(config), specialists or {}, router)
     fallback = wiring.fallback
     builder = StateGraph(RoutingState)
-    builder.add_node(ROUTER_NODE, RouterRunnable(wiring.router))
+    builder.add_node(ROUTER_NODE, cast("Runnable[RoutingState, Any]", RouterRunnable(wiring.router)))
     builder.add_edge(START, ROUTER_NODE)
     # LangGraph draws one edge per pair of nodes, so the two ways to the general model share a label.
     general = f"{fallback}, or low confidence"
     names = {seat.category: general if seat.category == fallback else seat.category for seat in wiring.seats}
-    builder.add_conditional_edges(ROUTER_NODE, _by_route(names), {label: node for node, label in names.items()})
+    paths: dict[Hashable, str] = {label: node for node, label in names.items()}
+    builder.add_conditional_edges(ROUTER_NODE, _by_route(names), paths)
     for seat in wiring.seats:
-        builder.add_node(seat.category, specialist_node(seat, fallback), metadata={"routerkit.node": "specialist"})
+        builder.add_node(seat.category, specialist_node(seat, fallback))
         if seat.category == fallback:
             builder.add_edge(fallback, END)
         else:
-            after = {_ANSWERED: END, _FAILED: fallback}
-            builder.add_conditional_edges(seat.category, _by_success(seat.category), after)
+            builder.add_conditional_edges(
+                seat.category, _by_success(seat.category), {_ANSWERED: END, _FAILED: fallback}
+            )
     return builder
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from langgraph.graph import MessagesState
-from typing_extensions import NotRequired
+from typing_extensions import NotRequired  # noqa: UP035, TC002 - LangGraph evaluates the annotations with it
 
 
 class RoutingState(MessagesState):

@@ -6,8 +6,9 @@ LangGraph itself does not check: a route without a node ends a run silently or w
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+import logging
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from langchain_core.runnables import Runnable
@@ -18,13 +19,16 @@ from routerkit.errors import GraphConfigError
 from routerkit.router import Router
 from routerkit.store import open_artefact
 from routerkit_graphs.backends import LazyModel
+from routerkit_graphs.backends.huggingface.sources import is_miniature
 from routerkit_graphs.nodes import Seat
 from routerkit_graphs.state import RoutingState
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from routerkit.config import GraphConfig
+
+logger = logging.getLogger("routerkit_graphs")
 
 REST = "*"
 """In `specialists=`: the model of all categories that are not named."""
@@ -70,7 +74,20 @@ def wire(config: GraphConfig, given: Mapping[str, Runnable[Any, Any]], router: R
     if faults:
         raise GraphConfigError(faults)
     router = router or Router.from_config(config.router_config, fallback=config.fallback)
+    configured = [config.model_mappings[name] for name in config.categories if name not in given and REST not in given]
+    if any(is_miniature(spec.model) for spec in configured):
+        _say_miniatures()
     return Wiring(router, [_seat(config, given, category) for category in config.categories], config.fallback)
+
+
+@cache
+def _say_miniatures() -> None:
+    """Once per process."""
+    logger.info(
+        "the specialists are miniatures: demonstration models of about a million parameters, whose answers are not "
+        'useful; for real ones use build_graph("laptop"), name models in a YAML file, or pass '
+        "build_graph(specialists={...})"
+    )
 
 
 def _seat(config: GraphConfig, given: Mapping[str, Runnable[Any, Any]], category: str) -> Seat:
@@ -119,12 +136,11 @@ def _specialist_faults(config: GraphConfig, given: Mapping[str, Runnable[Any, An
     return faults
 
 
-def _given_faults(categories: Sequence[str], given: Mapping[str, Runnable[Any, Any]]) -> list[str]:
+def _given_faults(categories: Sequence[str], given: Mapping[str, object]) -> list[str]:
     faults = []
     for name, runnable in given.items():
         if name != REST and name not in categories:
             faults.append(f"specialists= names {name!r}, which is no category{_hint(name, categories)}")
-        # Python does not check the annotation, and a wrong object here is what people get wrong most.
         if not isinstance(runnable, Runnable):
             faults.append(
                 f"specialists[{name!r}] is {type(runnable).__name__}, expected a LangChain chat model, Runnable or "

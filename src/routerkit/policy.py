@@ -10,7 +10,17 @@ from routerkit.decision import Decision
 from routerkit.spec import Probability, Spec
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from routerkit.decision import Prediction, Reason
+
+
+_USUAL_FALLBACK = "general"
+
+
+def default_fallback(categories: Sequence[str]) -> str:
+    """The category of the general model when nobody names one: `general` if it is there, else the last."""
+    return _USUAL_FALLBACK if _USUAL_FALLBACK in categories else categories[-1]
 
 
 class ThresholdPolicy(Spec):

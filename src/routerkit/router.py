@@ -12,7 +12,7 @@ from routerkit.config import RouterConfig
 from routerkit.decision import Prediction
 from routerkit.engines.loading import load_engine
 from routerkit.errors import ConfigError, InputError
-from routerkit.policy import ThresholdPolicy
+from routerkit.policy import ThresholdPolicy, default_fallback
 from routerkit.query import check_query
 from routerkit.scheduling import equal_length_batches
 from routerkit.store import open_artefact
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from routerkit.artefact import Artefact
     from routerkit.decision import Decision
     from routerkit.engines import Engine
-
-_DEFAULT_FALLBACK = "general"
 
 
 class Router:
@@ -214,14 +212,14 @@ class Router:
 
 def _policy(artefact: Artefact, config: RouterConfig, fallback: str | None) -> ThresholdPolicy:
     manifest = artefact.manifest
-    if fallback is None:
-        fallback = _DEFAULT_FALLBACK if _DEFAULT_FALLBACK in manifest.categories else manifest.categories[-1]
     if config.confidence_threshold == "auto":
         common, single = manifest.confidence_threshold, manifest.category_thresholds
     else:
         common, single = config.confidence_threshold, {}
     return ThresholdPolicy(
-        fallback=fallback, confidence_threshold=common, category_thresholds={**single, **config.category_thresholds}
+        fallback=fallback or default_fallback(manifest.categories),
+        confidence_threshold=common,
+        category_thresholds={**single, **config.category_thresholds},
     )
 
 

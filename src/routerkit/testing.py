@@ -111,7 +111,7 @@ class ScriptedSpecialist(BaseChatModel):
         **kwargs: Any,  # noqa: ANN401 - LangChain's signature
     ) -> Iterator[ChatGenerationChunk]:
         del stop, run_manager, kwargs
-        for part in re.findall(r"\s*\S+\s*$|\s*\S+", self._answer(messages)):
+        for part in re.findall(r"\s*\S+(?:\s+$)?", self._answer(messages)):
             yield ChatGenerationChunk(message=AIMessageChunk(content=part))
 
     def _answer(self, messages: list[BaseMessage]) -> str:

@@ -28,6 +28,9 @@ _DEFAULT = {name: field.default for name, field in TrainSettings.model_fields.it
 @click.option("--weight-decay", default=_DEFAULT["weight_decay"], show_default=True, help="Of AdamW.")
 @click.option("--label-smoothing", default=_DEFAULT["label_smoothing"], show_default=True, help="In [0, 1).")
 @click.option(
+    "--target-harm", default=_DEFAULT["target_harm"], show_default=True, help="Most queries sent to a wrong specialist."
+)
+@click.option(
     "--patience", default=_DEFAULT["patience"], show_default=True, help="Epochs without gain before stopping."
 )
 @click.option("--max-tokens", default=_DEFAULT["max_tokens"], show_default=True, help="Most tokens read of a query.")

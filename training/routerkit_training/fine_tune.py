@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from routerkit_training.splits import Splits
 
 
-class SoftLabelTrainer(Trainer):  # type: ignore[misc] - transformers is not typed
+class SoftLabelTrainer(Trainer):  # type: ignore[misc]  # transformers is not typed
     """The transformers `Trainer` with cross-entropy against a distribution instead of a single label.
 
     Args:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import json
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from routerkit.scheduling import equal_length_batches
 from routerkit.version import __version__
 from routerkit_training.calibrate import fit_temperature
 from routerkit_training.card import write_card
+from routerkit_training.thresholds import Threshold, choose_threshold
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -54,6 +56,8 @@ class Facts:
     base_model: BaseModelInfo
     data: list[DataSource]
     training: dict[str, Any]
+    target_harm: float
+    fallback: str
 
 
 def pack(
@@ -85,28 +89,41 @@ def pack(
     if int8 is not None:
         graphs["int8"] = int8
         temperature = fit_temperature(served, truth)
+    chosen = fit_threshold(softmax(served, temperature), sample, facts)
     manifest = Manifest(
         routerkit_version=__version__,
         name=facts.name,
         created=datetime.datetime.now(tz=datetime.UTC).date().isoformat(),
         categories=facts.categories,
         temperature=temperature,
+        confidence_threshold=chosen.value,
         max_tokens=tokenizer.max_tokens,
         graphs=graphs,
         base_model=facts.base_model,
         data=facts.data,
-        training=facts.training,
+        training={**facts.training, "threshold": dataclasses.asdict(chosen) | {"target_harm": facts.target_harm}},
     )
     return with_figures(artefact.write_manifest(folder, manifest), validation)
 
 
+def fit_threshold(probabilities: NDArray[np.float64], rows: Sequence[Row], facts: Facts) -> Threshold:
+    """The automatic threshold; see `choose_threshold`. A query routed to the fallback harms nobody."""
+    found = [facts.categories[index] for index in probabilities.argmax(axis=1)]
+    harmful = [name not in {facts.fallback, row.category, *row.also} for name, row in zip(found, rows, strict=True)]
+    return choose_threshold(probabilities.max(axis=1), np.array(harmful), facts.target_harm)
+
+
 def with_figures(packed: artefact.Artefact, validation: Sequence[Row], **more: Any) -> artefact.Artefact:  # noqa: ANN401 - JSON values
     """Measure an artefact as served, and write the figures into its manifest and model card."""
-    router = Router.from_pretrained(packed.path)
-    figures = {"validation": evaluate(router, validation).to_dict(), **more}
+    figures = {"validation": figures_on(packed, validation), **more}
     complete = artefact.write_manifest(packed.path, packed.manifest.model_copy(update={"metrics": figures}))
     write_card(complete)
     return complete
+
+
+def figures_on(packed: artefact.Artefact, rows: Sequence[Row]) -> dict[str, Any]:
+    """Every figure of an artefact, as served, on labelled rows."""
+    return evaluate(Router.from_pretrained(packed.path), rows).to_dict()
 
 
 def write_reference(folder: Path, train: Sequence[Row], validation: Sequence[Row], seed: int) -> None:

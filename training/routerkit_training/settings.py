@@ -30,6 +30,7 @@ class TrainSettings(Spec):
         max_grad_norm: gradients are clipped to this norm.
         label_smoothing: probability spread over the other labels, in [0, 1].
         augment: show every row in another outfit each epoch; see `routerkit_training.augment`.
+        target_harm: largest share of queries that the automatic threshold may send to a wrong specialist, in (0, 1).
         patience: epochs without a better validation macro-F1 before training stops.
         max_tokens: most tokens read of one query.
         precision: `auto` computes in bfloat16 where the processor has instructions for it.
@@ -52,6 +53,7 @@ class TrainSettings(Spec):
     max_grad_norm: PositiveFloat = 1.0
     label_smoothing: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
     augment: bool = True
+    target_harm: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.03
     patience: PositiveInt = 2
     max_tokens: PositiveInt = MAX_TOKENS
     precision: Literal["auto", "bf16", "fp32"] = "auto"

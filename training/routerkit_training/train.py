@@ -12,6 +12,7 @@ from transformers import set_seed
 from routerkit import artefact
 from routerkit.errors import ConfigError
 from routerkit.manifest import DataSource
+from routerkit.policy import default_fallback
 from routerkit.rows import read_rows
 from routerkit.tokenization import QueryTokenizer
 from routerkit_training.encoder import load_encoder, load_router
@@ -121,6 +122,8 @@ def _facts(settings: TrainSettings, splits: Splits, encoder: Encoder, epochs: li
         data.append(_source(settings.train_data, "validation", len(splits.validation)))
     chosen = ("epochs", "batch_size", "learning_rate", "weight_decay", "label_smoothing", "seed")
     return Facts(
+        target_harm=settings.target_harm,
+        fallback=default_fallback(splits.categories),
         name=settings.name or settings.output_dir.resolve().name,
         categories=splits.categories,
         base_model=encoder.info,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import onnx
-from google.protobuf.message import DecodeError
+from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 from onnx import numpy_helper
 
 from routerkit.errors import ArtefactError
@@ -58,7 +58,8 @@ def _state_dict(constants: dict[str, NDArray[np.float32]], n_layers: int) -> dic
         weights |= _norm(constants, f"{name}.norm", f"{key}.output_layer_norm")
     weights |= _linear(constants, "head.hidden", "pre_classifier")
     weights |= _linear(constants, "head", "classifier")
-    return {key: np.asarray(value, np.float32, order="C") for key, value in weights.items()}
+    # Copies, because the arrays of a loaded graph are read-only and torch warns about those.
+    return {key: np.array(value, np.float32, order="C") for key, value in weights.items()}
 
 
 def _matrix(constants: dict[str, NDArray[np.float32]], name: str) -> NDArray[np.float32]:

@@ -1,0 +1,1 @@
+"""Builds the miniature specialists: five small Llama models that make the demonstration a real run."""

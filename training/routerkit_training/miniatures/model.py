@@ -24,6 +24,7 @@ def new_model(tokenizer: PreTrainedTokenizerFast, seed: int) -> LlamaForCausalLM
         max_position_embeddings=512,
         tie_word_embeddings=True,
         initializer_range=0.08,
+        rope_parameters={"rope_type": "default", "rope_theta": 100.0},
         bos_token_id=tokenizer.bos_token_id,
         eos_token_id=tokenizer.eos_token_id,
         pad_token_id=tokenizer.pad_token_id,

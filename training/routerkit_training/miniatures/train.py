@@ -19,7 +19,7 @@ _IGNORED = -100
 _BATCHES_AHEAD = 64
 _WARM_UP_SHARE = 0.05
 _LAST_LR_SHARE = 0.05
-_ADAM_SHARE = 0.4
+_ADAM_SHARE = 1.0
 _WIDTH_STEP = 8
 _PLACES_STEP = 128
 
@@ -35,9 +35,9 @@ class Budget:
         seed: for the weights and for the order of the questions.
     """
 
-    steps: int = 1100
+    steps: int = 1200
     tokens_per_step: int = 1024
-    learning_rate: float = 1e-2
+    learning_rate: float = 3e-3
     seed: int = 0
 
 

@@ -1,0 +1,140 @@
+"""Rebuild the router that ships with the package.
+
+    python -m routerkit_training.starter --data DATA --encoder ENCODER --output-dir router_model/starter
+
+DATA holds `train.jsonl` and `validation.jsonl` of the public query data, rows with a `source`; ENCODER is the folder of
+all-MiniLM-L6-v2. The corpus comes with the project. The result has an int8 graph only: its float weights are defined as
+the integers times their scales.
+"""
+
+from __future__ import annotations
+
+ENCODER_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+"""Digest of the weights of all-MiniLM-L6-v2."""
+
+DOUBTFUL_SOURCES = frozenset({"math-hendrycks", "mmlu-pro-stemez", "conala", "cosqa"})
+"""Sources whose provenance their collectors doubt; nothing is learnt from them."""
+
+ROWS_PER_SOURCE = 300
+"""Most rows of one public source and category: more of one style teaches the style, not the category."""
+
+RECIPE = {"epochs": 3, "batch_size": 32, "learning_rate": 1e-4, "label_smoothing": 0.05, "max_tokens": 256}
+"""The settings that the ablations in RESULTS.md chose."""
+
+logger = logging.getLogger(__name__)
+
+_TOKENIZER_CONFIG = "tokenizer_config.json"
+_BASE = BaseModelInfo(name="all-MiniLM-L6-v2, converted to DistilBERT", sha256=ENCODER_SHA256, licence="Apache-2.0")
+
+
+@click.command()
+@click.option("--data", type=click.Path(path_type=Path), required=True, help="Folder of the public query data.")
+@click.option("--encoder", type=click.Path(path_type=Path), required=True, help="Folder of all-MiniLM-L6-v2.")
+@click.option("--output-dir", type=click.Path(path_type=Path), required=True, help="Where the router goes.")
+@click.option("--epochs", default=RECIPE["epochs"], show_default=True)
+@click.option("--seed", default=0, show_default=True)
+def build_starter(data: Path, encoder: Path, output_dir: Path, epochs: int, seed: int) -> None:
+    """Train the starter on the public query data and the project's corpus, and keep its int8 graph only."""
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    _check_encoder(encoder)
+    work = output_dir.with_name(f"{output_dir.name}-float")
+    work.mkdir(parents=True, exist_ok=True)
+    train = _learn_from(data / "train.jsonl", seed) + _labelled("train")
+    validation = _trusted(read_rows(data / "validation.jsonl")) + _labelled("dev")
+    settings = TrainSettings(
+        train_data=_write(work / "train.jsonl", train),
+        val_data=_write(work / "validation.jsonl", validation),
+        output_dir=work / "router",
+        base_model=str(encoder),
+        reference=False,
+        name="starter",
+        seed=seed,
+        **{**RECIPE, "epochs": epochs},
+    )
+    packed = train_router(settings)
+    shutil.rmtree(output_dir, ignore_errors=True)
+    starter = write_int8_only(packed, output_dir, _sources(data, len(train), len(validation)))
+    write_reference(output_dir, _labelled("train"), _labelled("dev"), seed)
+    with_figures(
+        starter,
+        validation,
+        **{
+            "public data, validation part": figures_on(starter, read_rows(data / "validation.jsonl")),
+            "public data, test part": figures_on(starter, read_rows(data / "test.jsonl")),
+            "public data, test part, float weights": figures_on(packed, read_rows(data / "test.jsonl")),
+            "corpus, development part": figures_on(starter, _labelled("dev")),
+        },
+    )
+    logger.info(f"wrote {output_dir}; the float weights it was rounded from are in {settings.output_dir}")
+
+
+def write_int8_only(packed: artefact.Artefact, folder: Path, data: list[DataSource]) -> artefact.Artefact:
+    """Copy an artefact without its float weights, which are from then on defined as the integers times their scales.
+
+    Raises:
+        ArtefactError: if the int8 graph was refused when the artefact was packed.
+    """
+    graph = packed.manifest.graphs.get("int8")
+    if graph is None:
+        raise ArtefactError(packed.path, "has no int8 graph, so it cannot be shipped without float weights")
+    for name in (artefact.CONFIG, artefact.TOKENIZER, _TOKENIZER_CONFIG, graph.path):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(packed.path / name, folder / name)
+    return artefact.write_manifest(
+        folder, packed.manifest.model_copy(update={"graphs": {"int8": graph}, "data": data, "base_model": _BASE})
+    )
+
+
+def _sources(data: Path, n_train: int, n_validation: int) -> list[DataSource]:
+    corpus_train, corpus_dev = len(_labelled("train")), len(_labelled("dev"))
+    return [
+        _source("public query data", data / "train.jsonl", "train", n_train - corpus_train),
+        _source("corpus", part_path("train"), "train", corpus_train),
+        _source("public query data", data / "validation.jsonl", "validation", n_validation - corpus_dev),
+        _source("corpus", part_path("dev"), "validation", corpus_dev),
+    ]
+
+
+def _source(name: str, path: Path, role: Literal[train, validation], rows: int) -> DataSource:
+    licence = "Apache-2.0" if name == "corpus" else "permissive, each source in NOTICE"
+    return DataSource(
+        name=f"{name}, {path.name}", role=role, rows=rows, sha256=artefact.file_digest(path), licence=licence
+    )
+
+
+def _write(path: Path, rows: list[Row]) -> Path:
+    lines = [json.dumps({"query": row.query, "category": row.category, "also": row.also}) for row in rows]
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path
+
+
+def _check_encoder(folder: Path) -> None:
+    path = folder / artefact.WEIGHTS
+    found = artefact.file_digest(path) if path.is_file() else "no file"
+    if found != ENCODER_SHA256:
+        raise ConfigError(f"{path}: expected all-MiniLM-L6-v2 with sha256 {ENCODER_SHA256}, found {found}")
+
+
+def _trusted(rows: list[Row]) -> list[Row]:
+    return [row for row in rows if row.source not in DOUBTFUL_SOURCES]
+
+
+def _labelled(part: Part) -> list[Row]:
+    return [row for row in read_rows(part_path(part)) if row.category is not None]
+
+
+def _learn_from(path: Path, seed: int) -> list[Row]:
+    """An even sample over sources, so that no source's style outweighs the others."""
+    by_source: dict[tuple[str | None, str], list[Row]] = defaultdict(list)
+    for row in _trusted(read_rows(path)):
+        by_source[row.category, row.source].append(row)
+    generator = random.Random(seed)
+    return [
+        row
+        for key in sorted(by_source, key=str)
+        for row in generator.sample(by_source[key], min(ROWS_PER_SOURCE, len(by_source[key])))
+    ]
+
+
+if __name__ == "__main__":
+    build_starter()
