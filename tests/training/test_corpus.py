@@ -6,5 +6,5 @@ from routerkit import artefact
 from routerkit_training import corpus
 
 
-def test_the_test_part_is_the_one_written_before_any_router_was_trained_on_the_corpus() -> None:
+def test_the_test_part_is_the_one_that_was_fixed_before_any_router_was_scored_on_it() -> None:
     assert artefact.file_digest(corpus.part_path("test")) == corpus.TEST_SHA256

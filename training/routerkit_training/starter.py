@@ -9,6 +9,25 @@ the integers times their scales.
 
 from __future__ import annotations
 
+import json
+import logging
+import random
+import shutil
+from collections import defaultdict
+from pathlib import Path
+from typing import Literal
+
+import click
+
+from routerkit import artefact
+from routerkit.errors import ArtefactError, ConfigError
+from routerkit.manifest import BaseModelInfo, DataSource
+from routerkit.rows import Row, read_rows
+from routerkit_training.corpus import Part, part_path
+from routerkit_training.packing import figures_on, with_figures, write_reference
+from routerkit_training.settings import TrainSettings
+from routerkit_training.train import train_router
+
 ENCODER_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 """Digest of the weights of all-MiniLM-L6-v2."""
 
