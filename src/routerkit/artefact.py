@@ -4,6 +4,7 @@ An artefact is a plain Hugging Face checkpoint plus ONNX graphs and a manifest:
 
     config.json  model.safetensors  tokenizer.json ...   what `pipeline("text-classification", model=folder)` reads
     onnx/model_int8.onnx  onnx/model.onnx                what `Router` runs on a CPU
+    ood.safetensors                                      the out-of-domain head, where there is one
     routerkit.json                                       the manifest, with a digest of every file above
     reference.jsonl                                      rows for replay, regression and drift checks
     README.md                                            the model card
@@ -33,6 +34,7 @@ REFERENCE = "reference.jsonl"
 CARD = "README.md"
 INT8_GRAPH = "onnx/model_int8.onnx"
 FP32_GRAPH = "onnx/model.onnx"
+OUTSIDE_HEAD = "ood.safetensors"
 
 _SELF_DIGEST = "sha256"
 _REQUIRED = (CONFIG, TOKENIZER)
@@ -103,7 +105,7 @@ def _read_manifest(path: Path) -> tuple[Manifest, str]:
         )
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ArtefactError(path, f"is not valid JSON ({error}); {_REMEDY}") from error
     if not isinstance(content, dict):
         raise ArtefactError(path, f"expected a JSON object, found {type(content).__name__}; {_REMEDY}")
@@ -124,7 +126,7 @@ def _read_manifest(path: Path) -> tuple[Manifest, str]:
 
 def _content_digest(content: dict[str, object]) -> str:
     canonical = json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
-    return hashlib.sha256(canonical.encode("utf-8")).hexdigest()
+    return hashlib.sha256(canonical.encode("utf-8", errors="surrogatepass")).hexdigest()
 
 
 def _verify(folder: Path, name: str, expected: str) -> None:

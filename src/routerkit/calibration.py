@@ -26,3 +26,8 @@ def softmax(logits: NDArray[np.floating], temperature: float = 1.0) -> NDArray[n
     scaled -= scaled.max(axis=1, keepdims=True)
     exponentials = np.exp(scaled)
     return np.asarray(exponentials / exponentials.sum(axis=1, keepdims=True))
+
+
+def sigmoid(log_odds: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Probabilities of log-odds, the same shape, each in [0, 1]."""
+    return np.asarray(0.5 * (1.0 + np.tanh(0.5 * log_odds.astype(np.float64))))

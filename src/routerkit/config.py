@@ -30,6 +30,8 @@ class RouterConfig(Spec):
         threads: threads that one query may use.
         confidence_threshold: least confidence for a specialist; `auto` takes the one chosen during training.
         category_thresholds: thresholds of single categories; these win over the common one.
+        ood_threshold: queries with an out-of-domain score above it go to the fallback; `auto` takes the one chosen
+            during training, null switches this off.
         max_query_chars: longer queries are refused.
     """
 
@@ -40,6 +42,7 @@ class RouterConfig(Spec):
     threads: PositiveInt = 1
     confidence_threshold: Probability | Literal["auto"] = "auto"
     category_thresholds: dict[str, Probability] = Field(default_factory=dict)
+    ood_threshold: Probability | Literal["auto"] | None = "auto"
     max_query_chars: PositiveInt = MAX_QUERY_CHARS
 
     @model_validator(mode="after")

@@ -61,6 +61,7 @@ class Manifest(Spec):
         temperature: divides the logits before the softmax, above 0.
         confidence_threshold: what `confidence_threshold: auto` stands for, in [0, 1].
         category_thresholds: thresholds of single categories that go with it.
+        ood_threshold: what `ood_threshold: auto` stands for, in [0, 1]; None if the router has no such score.
         max_tokens: most tokens read of one query.
         graphs: the ONNX graphs by precision.
         files: sha256 of every file that serving reads, by path relative to the folder.
@@ -78,6 +79,7 @@ class Manifest(Spec):
     temperature: PositiveFloat = 1.0
     confidence_threshold: Probability = 0.5
     category_thresholds: dict[str, Probability] = Field(default_factory=dict)
+    ood_threshold: Probability | None = None
     max_tokens: int = Field(default=MAX_TOKENS, ge=MIN_TOKENS)
     graphs: dict[Precision, GraphFile] = Field(default_factory=dict)
     files: dict[str, str] = Field(default_factory=dict)

@@ -12,6 +12,8 @@ from routerkit.errors import InputError
 RouterInput = str | BaseMessage | Sequence[Any] | Mapping[str, Any]
 """What a router node accepts: text, a message, a list of messages, or a state with `messages`."""
 
+_OTHER_SCHEMA = "a parent graph with another schema must call the routing graph in a node that passes {'messages': ...}"
+
 
 def query_of(value: RouterInput) -> str:
     """The text to route: a string itself, or the last human message of a conversation.
@@ -28,17 +30,14 @@ def query_of(value: RouterInput) -> str:
             return message.text
     raise InputError(
         "there is no human message to route; pass a string, a HumanMessage, or "
-        '{"messages": [...]} with at least one message of role "user"'
+        '{"messages": [...]} with at least one message of role "user"; ' + _OTHER_SCHEMA
     )
 
 
 def _messages_of(value: RouterInput) -> list[BaseMessage]:
     if isinstance(value, Mapping):
         if "messages" not in value:
-            raise InputError(
-                f"the state has no 'messages' (its keys: {sorted(map(str, value))}); a parent graph with another "
-                "schema must call the routing graph in a node that passes {'messages': ...}"
-            )
+            raise InputError(f"the state has no 'messages' (its keys: {sorted(map(str, value))}); {_OTHER_SCHEMA}")
         value = value["messages"]
     if isinstance(value, str):
         return [HumanMessage(value)]

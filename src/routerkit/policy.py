@@ -36,7 +36,7 @@ class ThresholdPolicy(Spec):
     fallback: str
     confidence_threshold: Probability = 0.5
     category_thresholds: dict[str, Probability] = Field(default_factory=dict)
-    ood_threshold: float | None = None
+    ood_threshold: Probability | None = None
 
     def threshold_for(self, category: str) -> float:
         """The confidence that `category` must reach."""
@@ -57,11 +57,14 @@ class ThresholdPolicy(Spec):
     def margin(self, prediction: Prediction) -> float:
         """How far the confidence is from where the decision would change, in [0, 1].
 
-        The smaller of the lead over the second category and the distance to the threshold.
+        The smallest of the lead over the second category and the distances to both thresholds.
         """
         best, *others = sorted(prediction.probabilities.values(), reverse=True)
         lead = best - others[0] if others else 1.0
-        return min(lead, abs(best - self.threshold_for(prediction.category)))
+        margins = [lead, abs(best - self.threshold_for(prediction.category))]
+        if self.ood_threshold is not None and prediction.ood_score is not None:
+            margins.append(abs(prediction.ood_score - self.ood_threshold))
+        return min(margins)
 
     def _reason(self, prediction: Prediction) -> Reason:
         if self._is_outside(prediction):

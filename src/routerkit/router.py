@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from routerkit.calibration import softmax
+from routerkit.calibration import sigmoid, softmax
 from routerkit.config import RouterConfig
 from routerkit.decision import Prediction
 from routerkit.engines.loading import load_engine
@@ -177,16 +177,19 @@ class Router:
         return checked
 
     def _predict(self, batch: list[list[int]]) -> list[Prediction]:
-        probabilities = softmax(self._engine.logits(batch), self.artefact.manifest.temperature)
+        scores = self._engine.run(batch)
+        probabilities = softmax(scores.logits, self.artefact.manifest.temperature)
+        outside = [None] * len(batch) if scores.outside is None else sigmoid(scores.outside).tolist()
         categories = self.artefact.manifest.categories
         predictions = []
-        for row in probabilities.tolist():
+        for row, ood_score in zip(probabilities.tolist(), outside, strict=True):
             best = max(range(len(row)), key=row.__getitem__)
             predictions.append(
                 Prediction(
                     category=categories[best],
                     confidence=row[best],
                     probabilities=dict(zip(categories, row, strict=True)),
+                    ood_score=ood_score,
                 )
             )
         return predictions
@@ -216,7 +219,9 @@ def _policy(artefact: Artefact, config: RouterConfig, fallback: str | None) -> T
         common, single = manifest.confidence_threshold, manifest.category_thresholds
     else:
         common, single = config.confidence_threshold, {}
+    outside = manifest.ood_threshold if config.ood_threshold == "auto" else config.ood_threshold
     return ThresholdPolicy(
+        ood_threshold=outside,
         fallback=fallback or default_fallback(manifest.categories),
         confidence_threshold=common,
         category_thresholds={**single, **config.category_thresholds},

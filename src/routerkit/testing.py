@@ -19,6 +19,7 @@ from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processor
 
 from routerkit import artefact
 from routerkit.config import CATEGORIES
+from routerkit.engines import Scores
 from routerkit.manifest import BaseModelInfo, Manifest
 from routerkit.policy import ThresholdPolicy
 from routerkit.query import MAX_QUERY_CHARS
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from langchain_core.callbacks import CallbackManagerForLLMRun
-    from numpy.typing import NDArray
 
 _SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]")
 _LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789?!.,+-*/=()'\""
@@ -61,10 +61,10 @@ class FakeEngine:
         self._beliefs = {vocabulary[word]: dict(belief) for word, belief in believes.items()}
         self._categories = list(categories)
 
-    def logits(self, batch: Sequence[Sequence[int]]) -> NDArray[np.float32]:
+    def run(self, batch: Sequence[Sequence[int]]) -> Scores:
         """Log-probabilities as scripted, and equal ones for a query without a known word; records the batch size."""
         self.batch_sizes.append(len(batch))
-        return np.array([self._row(ids) for ids in batch], dtype=np.float32)
+        return Scores(np.array([self._row(ids) for ids in batch], dtype=np.float32))
 
     def _row(self, ids: Sequence[int]) -> list[float]:
         for token in ids:

@@ -217,7 +217,7 @@ def _write_int8(
 
 def _logits(engine: OnnxEngine, token_ids: list[list[int]]) -> NDArray[np.float32]:
     """Logits of every query alone, as a single call computes them."""
-    return np.concatenate([engine.logits([ids]) for ids in token_ids])
+    return np.concatenate([engine.run([ids]).logits for ids in token_ids])
 
 
 def _batch_drift(
@@ -226,7 +226,7 @@ def _batch_drift(
     """Largest change of a calibrated probability that neighbours cause."""
     largest = 0.0
     for positions in equal_length_batches(token_ids):
-        together = softmax(engine.logits([token_ids[i] for i in positions]), temperature)
+        together = softmax(engine.run([token_ids[i] for i in positions]).logits, temperature)
         largest = max(largest, float(np.abs(together - softmax(alone[positions], temperature)).max()))
     return largest
 

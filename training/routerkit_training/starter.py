@@ -114,7 +114,7 @@ def _sources(data: Path, n_train: int, n_validation: int) -> list[DataSource]:
     ]
 
 
-def _source(name: str, path: Path, role: Literal[train, validation], rows: int) -> DataSource:
+def _source(name: str, path: Path, role: Literal["train", "validation"], rows: int) -> DataSource:
     licence = "Apache-2.0" if name == "corpus" else "permissive, each source in NOTICE"
     return DataSource(
         name=f"{name}, {path.name}", role=role, rows=rows, sha256=artefact.file_digest(path), licence=licence

@@ -1,7 +1,8 @@
-"""Engines compute logits from token ids. One small protocol, one module for each library."""
+"""Engines compute scores from token ids. One small protocol, one module for each library."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -11,8 +12,22 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """What an engine computes for a batch.
+
+    Attributes:
+        logits: float32, shape (batch, n_categories), uncalibrated log-odds.
+        outside: float32, shape (batch,), log-odds of being outside every category; None if the router carries no
+            such score.
+    """
+
+    logits: NDArray[np.float32]
+    outside: NDArray[np.float32] | None = None
+
+
 class Engine(Protocol):
-    """Anything that turns token ids into logits. Engines are safe to call from several threads.
+    """Anything that turns token ids into scores. Engines are safe to call from several threads.
 
     Attributes:
         name: library and precision, such as `onnx int8`.
@@ -22,13 +37,10 @@ class Engine(Protocol):
     name: str
     batch_drift: float
 
-    def logits(self, batch: Sequence[Sequence[int]]) -> NDArray[np.float32]:
-        """Compute logits for queries that all have the same number of tokens.
+    def run(self, batch: Sequence[Sequence[int]]) -> Scores:
+        """Compute scores for queries that all have the same number of tokens.
 
         Args:
             batch: token ids, one sequence for each query, all of one length, at least one.
-
-        Returns:
-            float32, shape (len(batch), n_categories), uncalibrated log-odds.
         """
         ...

@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import onnxruntime
 
+from routerkit.engines import Scores
 from routerkit.errors import ArtefactError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
-
-    from numpy.typing import NDArray
 
 _SILENT = 3  # log level: errors only
 
@@ -46,11 +45,12 @@ class OnnxEngine:
             )
         except Exception as error:  # onnxruntime's errors share no base class but Exception
             raise ArtefactError(path, f"ONNX Runtime cannot load it ({error})") from error
+        # The order of `Scores`; routers without an out-of-domain score have the first only.
+        self._outputs = sorted(output.name for output in self._session.get_outputs())
         self.name = name
         self.batch_drift = batch_drift
 
-    def logits(self, batch: Sequence[Sequence[int]]) -> NDArray[np.float32]:
-        """Compute logits; see `Engine.logits`."""
+    def run(self, batch: Sequence[Sequence[int]]) -> Scores:
+        """Compute scores; see `Engine.run`."""
         ids = np.array(batch, dtype=np.int64)
-        (logits,) = self._session.run(["logits"], {"input_ids": ids})
-        return np.asarray(logits, dtype=np.float32)
+        return Scores(*self._session.run(self._outputs, {"input_ids": ids}))

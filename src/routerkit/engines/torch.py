@@ -10,13 +10,12 @@ import torch
 from transformers import DistilBertConfig, DistilBertForSequenceClassification
 
 from routerkit.artefact import CONFIG
+from routerkit.engines import Scores
 from routerkit.errors import ConfigError
-from routerkit.export.checkpoint import float_weights
+from routerkit.export.checkpoint import float_weights, read_outside_head
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from numpy.typing import NDArray
 
     from routerkit.artefact import Artefact
 
@@ -37,15 +36,36 @@ class TorchEngine:
     def __init__(self, artefact: Artefact, *, device: str = "cpu") -> None:
         self._device = _checked_device(device)
         self._model = load_model(artefact).to(self._device).eval()
+        self._outside = read_outside_head(artefact.path)
         self.name = f"torch {self._device}"
         self.batch_drift = 0.0
 
-    def logits(self, batch: Sequence[Sequence[int]]) -> NDArray[np.float32]:
-        """Compute logits; see `Engine.logits`."""
+    def run(self, batch: Sequence[Sequence[int]]) -> Scores:
+        """Compute scores; see `Engine.run`."""
         ids = torch.tensor(np.array(batch, dtype=np.int64), device=self._device)
         with torch.inference_mode():
-            logits = self._model(input_ids=ids, attention_mask=torch.ones_like(ids)).logits
-        return np.asarray(logits.float().cpu().numpy(), dtype=np.float32)
+            found = self._model(input_ids=ids, attention_mask=torch.ones_like(ids), output_hidden_states=True)
+            logits = found.logits.float().cpu().numpy()
+            if self._outside is None:
+                return Scores(logits)
+            features = outside_features(found.hidden_states).float().cpu().numpy()
+        return Scores(logits, features @ self._outside.weight + self._outside.bias)
+
+
+def outside_features(hidden_states: Sequence[torch.Tensor], mask: torch.Tensor | None = None) -> torch.Tensor:
+    """What the out-of-domain score looks at: the last layer's first token beside the mean of the layer before.
+
+    Args:
+        hidden_states: output of the embeddings and of every layer, each (batch, tokens, dim).
+        mask: int64 (batch, tokens), 0 at padding; None if there is none.
+
+    Returns:
+        float, shape (batch, 2 * dim).
+    """
+    before, last = hidden_states[-2], hidden_states[-1]
+    weight = torch.ones_like(before[..., :1]) if mask is None else mask[..., None].to(before.dtype)
+    mean = (before * weight).sum(dim=1) / weight.sum(dim=1)
+    return torch.cat([last[:, 0], mean], dim=1)
 
 
 def load_model(artefact: Artefact) -> DistilBertForSequenceClassification:

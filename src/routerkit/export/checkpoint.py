@@ -7,17 +7,17 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import onnx
 from safetensors.numpy import load_file, save_file
 
 from routerkit import artefact
 from routerkit.errors import ArtefactError, ConfigError
-from routerkit.export.graph import Shape, build_graph
+from routerkit.export.graph import OutsideHead, Shape, build_graph
 from routerkit.export.weights import read_weights
 from routerkit.manifest import GraphFile
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
 
@@ -41,7 +41,7 @@ def export_checkpoint(source: artefact.Artefact, target: str | Path) -> artefact
     settings = json.loads((folder / artefact.CONFIG).read_text(encoding="utf-8"))
     weights = float_weights(source)
     save_file(weights, folder / artefact.WEIGHTS, metadata={"format": "pt"})
-    write_graph(folder / artefact.FP32_GRAPH, weights, settings, int8=False)
+    write_graph(folder / artefact.FP32_GRAPH, weights, settings, int8=False, outside=read_outside_head(folder))
     graphs = {**source.manifest.graphs, "fp32": GraphFile(path=artefact.FP32_GRAPH)}
     return artefact.write_manifest(folder, source.manifest.model_copy(update={"graphs": graphs}))
 
@@ -63,10 +63,29 @@ def float_weights(source: artefact.Artefact) -> dict[str, NDArray[np.float32]]:
 
 
 def write_graph(
-    path: Path, weights: dict[str, NDArray[np.float32]], settings: dict[str, object], *, int8: bool
+    path: Path,
+    weights: dict[str, NDArray[np.float32]],
+    settings: dict[str, object],
+    *,
+    int8: bool,
+    outside: OutsideHead | None = None,
 ) -> None:
-    """Write one ONNX graph; `settings` is the content of `config.json`."""
+    """Write one ONNX graph; `settings` is the content of `config.json`, `outside` the out-of-domain head if any."""
     labels = settings["id2label"]
     n_categories = len(labels) if isinstance(labels, dict) else 0
     path.parent.mkdir(parents=True, exist_ok=True)
-    onnx.save(build_graph(weights, Shape.from_config(settings), n_categories, int8=int8), str(path))
+    onnx.save(build_graph(weights, Shape.from_config(settings), n_categories, int8=int8, outside=outside), str(path))
+
+
+def read_outside_head(folder: Path) -> OutsideHead | None:
+    """The out-of-domain head of an artefact, or None if it has none."""
+    path = folder / artefact.OUTSIDE_HEAD
+    if not path.is_file():
+        return None
+    tensors = load_file(path)
+    return OutsideHead(weight=tensors["weight"], bias=float(tensors["bias"][0]))
+
+
+def write_outside_head(folder: Path, head: OutsideHead) -> None:
+    """Write the out-of-domain head of an artefact."""
+    save_file({"weight": head.weight, "bias": np.array([head.bias], np.float32)}, folder / artefact.OUTSIDE_HEAD)

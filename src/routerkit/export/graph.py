@@ -48,6 +48,19 @@ class Shape:
         return cls(n_layers=config["n_layers"], n_heads=config["n_heads"], dim=config["dim"])
 
 
+@dataclass(frozen=True, slots=True)
+class OutsideHead:
+    """A linear score of being outside every category.
+
+    Attributes:
+        weight: float32, shape (2 * dim,): for the last layer's first token, and the mean of the layer before.
+        bias: added to the weighted sum.
+    """
+
+    weight: NDArray[np.float32]
+    bias: float
+
+
 @dataclass(slots=True)
 class _Builder:
     """Collects nodes and constants; every method returns the name of its output."""
@@ -104,28 +117,38 @@ class _Builder:
         return self.node("LayerNormalization", [x, gain, shift], f"{name}.out", epsilon=_EPSILON, axis=-1)
 
 
-def build_graph(weights: Weights, shape: Shape, n_categories: int, *, int8: bool) -> onnx.ModelProto:
+def build_graph(
+    weights: Weights, shape: Shape, n_categories: int, *, int8: bool, outside: OutsideHead | None = None
+) -> onnx.ModelProto:
     """Build the graph: `input_ids` int64 (batch, tokens), all of one length -> `logits` float32 (batch, n_categories).
+
+    With an out-of-domain head there is a second output, `outside` float32 (batch,).
 
     Args:
         weights: the state dict of a `DistilBertForSequenceClassification`.
         shape: its dimensions.
         n_categories: number of labels.
         int8: whether to store and multiply weights as 8-bit integers.
+        outside: the out-of-domain head, if there is one.
 
     Raises:
         KeyError: naming a weight that is not there.
     """
     builder = _Builder(int8=int8)
-    hidden = _embeddings(builder, weights)
+    before = hidden = _embeddings(builder, weights)
     for layer in range(shape.n_layers):
-        hidden = _layer(builder, weights, shape, layer, hidden)
-    logits = _head(builder, weights, hidden)
+        before, hidden = hidden, _layer(builder, weights, shape, layer, hidden)
+    outputs = [
+        helper.make_tensor_value_info(_head(builder, weights, hidden), TensorProto.FLOAT, ["batch", n_categories])
+    ]
+    if outside is not None:
+        score = _outside(builder, outside, hidden, before)
+        outputs.append(helper.make_tensor_value_info(score, TensorProto.FLOAT, ["batch"]))
     graph = helper.make_graph(
         builder.nodes,
         "distilbert",
         [helper.make_tensor_value_info("input_ids", TensorProto.INT64, ["batch", "tokens"])],
-        [helper.make_tensor_value_info(logits, TensorProto.FLOAT, ["batch", n_categories])],
+        outputs,
         builder.constants,
     )
     opsets = [helper.make_opsetid("", _OPSET), helper.make_opsetid(_CONTRIB, 1)]
@@ -163,6 +186,14 @@ def _layer(builder: _Builder, weights: Weights, shape: Shape, layer: int, hidden
     narrow = _linear(builder, weights, f"{key}.ffn.lin2", f"{name}.narrow", wide)
     hidden = builder.node("Add", [narrow, hidden], f"{name}.sum")
     return builder.norm(f"{name}.norm", weights, f"{key}.output_layer_norm", hidden)
+
+
+def _outside(builder: _Builder, head: OutsideHead, first: str, before: str) -> str:
+    mean = builder.node("ReduceMean", [before], "outside.mean", axes=[1], keepdims=0)
+    features = builder.node("Concat", [first, mean], "outside.features", axis=1)
+    product = builder.node("MatMul", [features, builder.constant("outside.weight", head.weight)], "outside.product")
+    bias = builder.constant("outside.bias", np.array(head.bias, np.float32))
+    return builder.node("Add", [product, bias], "outside")
 
 
 def _linear(builder: _Builder, weights: Weights, key: str, name: str, x: str) -> str:

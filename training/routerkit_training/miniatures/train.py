@@ -131,7 +131,8 @@ def _optimisers(model: LlamaForCausalLM, budget: Budget) -> list[torch.optim.Opt
 
     Muon needs about half the steps of AdamW here; three Newton-Schulz steps instead of five are as good.
     """
-    matrices, others = [], []
+    matrices: list[torch.nn.Parameter] = []
+    others: list[torch.nn.Parameter] = []
     for name, weight in model.named_parameters():
         (matrices if weight.ndim == 2 and "embed" not in name else others).append(weight)
     return [

@@ -60,7 +60,8 @@ def _sentence(template: str, values: dict[str, str]) -> str:
 
 def _read_blocks(path: Path) -> list[_Block]:
     blocks: list[_Block] = []
-    kind, fields = "", ()
+    kind = ""
+    fields: tuple[str, ...] = ()
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
         mark, _, text = line.partition(" ")
         if mark == "##":

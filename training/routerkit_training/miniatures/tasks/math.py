@@ -66,7 +66,7 @@ def _add(rng: Random) -> Question:
 
 
 def _subtract(rng: Random) -> Question:
-    tens, b = 10 * rng.randint(1, 9), rng.randint(1, 9)
+    tens, b = 10 * rng.randint(2, 9), rng.randint(1, 9)
     a = tens + rng.randint(b, 9)
     step = f"{tens} + {a - tens - b}"
     return replace(_difference(rng, "subtract", a, b), answer=f"{a} - {b} = {step} = {a - b}")
