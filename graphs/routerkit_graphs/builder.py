@@ -41,6 +41,9 @@ def build_graph(
 ) -> CompiledStateGraph[RoutingState, None, RoutingState, RoutingState]:
     """Build the routing graph, ready to run. The specialists' weights are loaded when they are first needed.
 
+    Closing an asynchronous stream of the graph stops a local specialist at its next token; closing a synchronous one
+    waits for the answer's end, because LangGraph waits for its threads.
+
     Args:
         config: a YAML path, the name of a shipped configuration, a mapping, a `GraphConfig`, or None for the
             demonstration configuration `offline`.

@@ -13,6 +13,8 @@ from routerkit.errors import InputError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from numpy.typing import NDArray
+
     from routerkit.decision import Decision
     from routerkit.policy import ThresholdPolicy
     from routerkit.router import Router
@@ -30,13 +32,15 @@ class Evaluation:
     - `recall`: share of the rows of specialist categories that reach their own specialist.
     - `coverage`: share of rows with the reason `confident`.
 
-    A label in `also` counts as right for `harm` and `recall`.
+    A label in `also` counts as right for `harm` and `recall`. `outside` holds the decisions on rows without a category,
+    which count in the out-of-domain figures only: `ood_auroc` and `ood_fpr95`, of `ood_score` against the other rows.
     """
 
     rows: list[Row]
     decisions: list[Decision]
     categories: list[str]
     policy: ThresholdPolicy
+    outside: list[Decision]
 
     @property
     def truth(self) -> list[str]:
@@ -95,11 +99,24 @@ class Evaluation:
             },
             "confusion_matrix": {"categories": self.categories, "counts": matrix.tolist()},
             **self._confidence_figures(),
+            **self._outside_figures(),
             "harm": self.harm,
             "recall": self.recall,
             "coverage": self.coverage,
             "threshold": self.policy.confidence_threshold,
             "category_thresholds": dict(self.policy.category_thresholds),
+        }
+
+    def _outside_figures(self) -> dict[str, Any]:
+        inside = _ood_scores(self.decisions)
+        outside = _ood_scores(self.outside)
+        if not len(inside) or not len(outside):
+            return {}
+        return {
+            "n_outside": len(self.outside),
+            "ood_auroc": metrics.area_under_roc(outside, inside),
+            "ood_fpr95": metrics.false_positive_rate_at_95(outside, inside),
+            "ood_caught": sum(decision.reason == "out_of_domain" for decision in self.outside) / len(self.outside),
         }
 
     def _confidence_figures(self) -> dict[str, float]:
@@ -114,12 +131,13 @@ class Evaluation:
         }
 
 
-def evaluate(router: Router, rows: Sequence[Row]) -> Evaluation:
+def evaluate(router: Router, rows: Sequence[Row], outside: Sequence[Row] = ()) -> Evaluation:
     """Route labelled rows and compare.
 
     Args:
         router: the router to judge.
-        rows: rows of its categories; rows without a category are left out.
+        rows: rows of its categories; rows without a category count in the out-of-domain figures only.
+        outside: further rows without a category.
 
     Raises:
         InputError: if no row has a category.
@@ -128,8 +146,14 @@ def evaluate(router: Router, rows: Sequence[Row]) -> Evaluation:
     if not labelled:
         raise InputError("no row has a category; accuracy needs labelled rows")
     decisions = router.route_batch([row.query for row in labelled])
-    return Evaluation(labelled, decisions, router.categories, router.policy)
+    others = [row.query for row in (*rows, *outside) if row.category is None]
+    return Evaluation(labelled, decisions, router.categories, router.policy, router.route_batch(others))
 
 
 def _accepts(row: Row, route: str) -> bool:
     return route == row.category or route in row.also
+
+
+def _ood_scores(decisions: Sequence[Decision]) -> NDArray[np.float64]:
+    scores = [decision.ood_score for decision in decisions if decision.ood_score is not None]
+    return np.array(scores, dtype=np.float64)

@@ -22,13 +22,11 @@ class GraphFile(Spec):
         path: relative to the artefact folder.
         agreement: share of real queries on which its most probable label is the fp32 one, in [0, 1].
         confidence_drift: largest difference of calibrated confidence from fp32 on those queries, in [0, 1].
-        batch_drift: largest change of a calibrated probability that neighbours in a batch caused, in [0, 1].
     """
 
     path: str
     agreement: Probability = 1.0
     confidence_drift: Probability = 0.0
-    batch_drift: Probability = 0.0
 
 
 class DataSource(Spec):

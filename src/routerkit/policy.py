@@ -54,18 +54,6 @@ class ThresholdPolicy(Spec):
             probabilities=prediction.probabilities,
         )
 
-    def margin(self, prediction: Prediction) -> float:
-        """How far the confidence is from where the decision would change, in [0, 1].
-
-        The smallest of the lead over the second category and the distances to both thresholds.
-        """
-        best, *others = sorted(prediction.probabilities.values(), reverse=True)
-        lead = best - others[0] if others else 1.0
-        margins = [lead, abs(best - self.threshold_for(prediction.category))]
-        if self.ood_threshold is not None and prediction.ood_score is not None:
-            margins.append(abs(prediction.ood_score - self.ood_threshold))
-        return min(margins)
-
     def _reason(self, prediction: Prediction) -> Reason:
         if self._is_outside(prediction):
             return "out_of_domain"

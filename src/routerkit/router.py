@@ -139,8 +139,6 @@ class Router:
         for positions in equal_length_batches(token_ids):
             batch = self._predict([token_ids[position] for position in positions])
             predictions.update(zip(positions, batch, strict=True))
-            if len(positions) > 1:
-                self._repeat_alone(positions, token_ids, predictions, policy)
         return [policy.decide(predictions[position]) for position in range(len(queries))]
 
     async def aroute_query(self, query: str, *, policy: ThresholdPolicy | None = None) -> Decision:
@@ -158,7 +156,7 @@ class Router:
             ConfigError: if the folder has content already.
         """
         target = Path(path)
-        if target.exists() and any(target.iterdir()):
+        if target.exists() and (not target.is_dir() or any(target.iterdir())):
             raise ConfigError(f"{target}: is not empty; give a new folder")
         shutil.copytree(self.artefact.path, target, dirs_exist_ok=True)
         return target
@@ -193,24 +191,6 @@ class Router:
                 )
             )
         return predictions
-
-    def _repeat_alone(
-        self,
-        positions: list[int],
-        token_ids: list[list[int]],
-        predictions: dict[int, Prediction],
-        policy: ThresholdPolicy,
-    ) -> None:
-        """Run again, alone, what neighbours could have pushed over a boundary.
-
-        int8 rounds the activations of a whole batch with one scale, so a probability may move by up to
-        `batch_drift`; with this, batch and single decisions agree.
-        """
-        if not self._engine.batch_drift:
-            return
-        for position in positions:
-            if policy.margin(predictions[position]) <= 2 * self._engine.batch_drift:
-                predictions[position] = self._predict([token_ids[position]])[0]
 
 
 def _policy(artefact: Artefact, config: RouterConfig, fallback: str | None) -> ThresholdPolicy:

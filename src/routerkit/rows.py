@@ -53,6 +53,18 @@ def read_rows(path: Path | str, *, categories: Collection[str] | None = None) ->
     return rows
 
 
+def read_outside_rows(path: Path | str) -> list[Row]:
+    """Read queries that are outside every category; whatever label they carry is ignored.
+
+    Raises:
+        DataError: as `read_rows` does.
+    """
+    rows = [_row(path, line, {**data, "category": None, "also": None}, None) for line, data in read_json_lines(path)]
+    if not rows:
+        raise DataError(path, None, 'is empty; it needs lines such as {"query": "set an alarm", "category": null}')
+    return rows
+
+
 def read_json_lines(path: Path | str) -> Iterator[tuple[int, dict[str, Any]]]:
     """Yield line number, counted from 1, and object of each line that is not blank.
 

@@ -44,7 +44,6 @@ class FakeEngine:
         vocabulary: token id of every word; `tiny_artefact`'s tokenizer is made to match.
         believes: for a word, the probability of each category, summing to 1. The first word found decides.
         categories: labels in the order of the logits.
-        batch_drift: see `routerkit.engines.Engine`.
     """
 
     def __init__(
@@ -52,11 +51,8 @@ class FakeEngine:
         vocabulary: Mapping[str, int],
         believes: Mapping[str, Mapping[str, float]],
         categories: Sequence[str],
-        *,
-        batch_drift: float = 0.0,
     ) -> None:
         self.name = "fake"
-        self.batch_drift = batch_drift
         self.batch_sizes: list[int] = []
         self._beliefs = {vocabulary[word]: dict(belief) for word, belief in believes.items()}
         self._categories = list(categories)
@@ -138,7 +134,6 @@ def fake_router(
     *,
     categories: Sequence[str] = CATEGORIES,
     policy: ThresholdPolicy | None = None,
-    batch_drift: float = 0.0,
 ) -> Router:
     """A router that believes what it is told: `fake_router(tmp_path, {"sum": {"math": 0.9, "general": 0.1}})`.
 
@@ -147,14 +142,13 @@ def fake_router(
         believes: for a word, the probability of each category.
         categories: the labels.
         policy: how to decide; a threshold of 0.5 with the fallback `general` unless given.
-        batch_drift: see `routerkit.engines.Engine`.
     """
     found = tiny_artefact(folder, categories=categories, words=list(believes))
     tokenizer = tiny_tokenizer(list(believes))
     vocabulary = {word: tokenizer.get_vocab()[word] for word in believes}
     return Router(
         artefact=found,
-        engine=FakeEngine(vocabulary, believes, categories, batch_drift=batch_drift),
+        engine=FakeEngine(vocabulary, believes, categories),
         tokenizer=QueryTokenizer(tokenizer),
         policy=policy or ThresholdPolicy(fallback="general"),
         max_query_chars=MAX_QUERY_CHARS,

@@ -247,7 +247,9 @@ class Bomb:
 
 
 @pytest.mark.parametrize("engine", ["onnx", "torch"])
-def test_nothing_in_the_folder_is_unpickled_and_no_code_in_it_runs(tiny_copy: Path, tmp_path: Path, engine: str) -> None:
+def test_nothing_in_the_folder_is_unpickled_and_no_code_in_it_runs(
+    tiny_copy: Path, tmp_path: Path, engine: str
+) -> None:
     pytest.importorskip("torch" if engine == "torch" else "onnxruntime")
     trace = tmp_path / "exploded"
     for name in ("pytorch_model.bin", "model.pkl", "tokenizer.pkl", "training_args.bin"):

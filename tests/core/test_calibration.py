@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from routerkit.calibration import softmax
+from routerkit.calibration import sigmoid, softmax
 
 LOGITS = hnp.arrays(np.float32, st.tuples(st.integers(1, 4), st.integers(2, 6)), elements=st.floats(-50, 50, width=32))
 
@@ -47,3 +47,9 @@ def test_the_logits_are_left_as_they_were() -> None:
 def test_rows_do_not_influence_each_other() -> None:
     logits = np.array([[1.0, 2.0], [300.0, -5.0]])
     assert softmax(logits)[0].tolist() == pytest.approx(softmax(logits[:1])[0].tolist(), abs=0)
+
+
+def test_log_odds_become_probabilities_without_overflow() -> None:
+    found = sigmoid(np.array([-1e4, -np.log(3.0), 0.0, np.log(3.0), 1e4], dtype=np.float32))
+    assert found.dtype == np.float64
+    np.testing.assert_allclose(found, [0.0, 0.25, 0.5, 0.75, 1.0], atol=1e-7)

@@ -10,11 +10,11 @@ import sys
 from typing import TYPE_CHECKING, NoReturn
 
 import pytest
-from tests.cli import call
 
 from routerkit import errors
 from routerkit.cli import COMMANDS
 from routerkit.router import Router
+from tests.cli import call
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -6,9 +6,9 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.cli import call
 
 from routerkit.router import Router
+from tests.cli import call
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -101,9 +101,7 @@ def test_each_kind_of_bad_row_is_explained(tiny_router_folder: Path, line: bytes
     assert len(_lines(found.stdout)) == 1
 
 
-def test_the_length_that_the_configuration_allows_holds_for_every_row(
-    tiny_router_folder: Path, tmp_path: Path
-) -> None:
+def test_the_length_that_the_configuration_allows_holds_for_every_row(tiny_router_folder: Path, tmp_path: Path) -> None:
     config = tmp_path / "short.yaml"
     config.write_text("router_config: {max_query_chars: 10}\n")
     stdin = b'{"query": "sum"}\n{"query": "what is the sum"}\n'

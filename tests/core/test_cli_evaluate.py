@@ -6,10 +6,10 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.cli import call
 
 from routerkit.config import CATEGORIES
 from routerkit.router import Router
+from tests.cli import call
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tests.cli import call
-
 from routerkit import artefact
 from routerkit.config import GraphConfig, RouterConfig
 from routerkit.router import Router
 from routerkit.rows import read_rows
+from tests.cli import call
 
 if TYPE_CHECKING:
     from pathlib import Path

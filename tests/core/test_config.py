@@ -90,7 +90,9 @@ def test_without_a_source_the_demonstration_configuration_is_taken(
 ) -> None:
     (tmp_path / "offline.yaml").write_text("fallback: code\n", encoding="utf-8")
     monkeypatch.setattr("routerkit.config._shipped", lambda: tmp_path)
-    assert GraphConfig.load().fallback == GraphConfig.load(None).fallback == GraphConfig.load("offline").fallback == "code"
+    assert (
+        GraphConfig.load().fallback == GraphConfig.load(None).fallback == GraphConfig.load("offline").fallback == "code"
+    )
 
 
 def test_an_unknown_name_is_answered_with_the_names_there_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -182,13 +184,28 @@ def test_devices_are_named_as_torch_names_them(device: str) -> None:
 
 
 def test_the_onnx_engine_is_refused_on_a_gpu() -> None:
-    assert "engine: onnx runs on device: cpu only" in message_of({"router_config": {"engine": "onnx", "device": "cuda"}})
+    assert "engine: onnx runs on device: cpu only" in message_of(
+        {"router_config": {"engine": "onnx", "device": "cuda"}}
+    )
 
 
 @pytest.mark.parametrize("threshold", [0, 0.5, 1, "auto"])
 def test_a_threshold_is_a_probability_or_auto(threshold: float | str) -> None:
     config = GraphConfig.load({"router_config": {"confidence_threshold": threshold}})
     assert config.router_config.confidence_threshold == threshold
+
+
+@pytest.mark.parametrize("threshold", [0, 0.5, "auto", None])
+def test_an_out_of_domain_threshold_is_a_probability_auto_or_nothing(threshold: float | str | None) -> None:
+    assert GraphConfig.load({"router_config": {"ood_threshold": threshold}}).router_config.ood_threshold == threshold
+    assert "'router_config.ood_threshold'" in message_of({"router_config": {"ood_threshold": 7}})
+
+
+@pytest.mark.parametrize("name", config_names())
+def test_every_configuration_that_ships_can_be_loaded_by_name(name: str) -> None:
+    config = GraphConfig.load(name)
+    assert config.fallback in config.categories
+    assert set(config.model_mappings) == set(config.categories)
 
 
 def test_a_configuration_is_frozen() -> None:

@@ -27,14 +27,14 @@ def test_a_manifest_survives_being_written_and_read() -> None:
     manifest = Manifest.model_validate(
         {
             **LEAST,
-            "graphs": {"int8": {"path": "onnx/model_int8.onnx", "batch_drift": 0.01}},
+            "graphs": {"int8": {"path": "onnx/model_int8.onnx", "agreement": 0.99}},
             "data": [{"name": "train.jsonl", "role": "train", "rows": 3, "sha256": "0" * 64}],
             "metrics": {"validation": {"accuracy": 0.9, "per_category": {"a": {"n": 1}}}},
             "category_thresholds": {"a": 0.25},
         }
     )
     assert Manifest.model_validate_json(manifest.model_dump_json()) == manifest
-    assert manifest.graphs["int8"] == GraphFile(path="onnx/model_int8.onnx", batch_drift=0.01)
+    assert manifest.graphs["int8"] == GraphFile(path="onnx/model_int8.onnx", agreement=0.99)
     assert manifest.data == [DataSource(name="train.jsonl", role="train", rows=3, sha256="0" * 64)]
 
 
@@ -53,10 +53,11 @@ def test_what_cannot_be_guessed_must_be_stated(key: str) -> None:
         {"temperature": -1.0},
         {"confidence_threshold": 1.01},
         {"category_thresholds": {"a": -0.1}},
+        {"ood_threshold": 1.5},
         {"max_tokens": 3},
         {"graphs": {"int4": {"path": "onnx/model.onnx"}}},
         {"graphs": {"int8": {}}},
-        {"graphs": {"int8": {"path": "onnx/model.onnx", "batch_drift": -0.1}}},
+        {"graphs": {"int8": {"path": "onnx/model.onnx", "agreement": 1.1}}},
         {"data": [{"name": "a", "role": "guess", "rows": 1, "sha256": ""}]},
         {"licence": "unknown key"},
     ],

@@ -124,7 +124,9 @@ def test_a_file_that_cannot_be_used_is_named_with_the_reason(tmp_path: Path, con
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"nowhere\.yaml: cannot be read \(No such file or directory\); check the path"):
+    with pytest.raises(
+        ConfigError, match=r"nowhere\.yaml: cannot be read \(No such file or directory\); check the path"
+    ):
         read_yaml(tmp_path / "nowhere.yaml")
 
 

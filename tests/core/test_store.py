@@ -31,10 +31,10 @@ class HubHandler(BaseHTTPRequestHandler):
         self.folder = folder
         super().__init__(*args)  # type: ignore[arg-type]
 
-    def do_HEAD(self) -> None:  # noqa: N802 - the base class chose the name
+    def do_HEAD(self) -> None:
         self._answer(body=False)
 
-    def do_GET(self) -> None:  # noqa: N802 - the base class chose the name
+    def do_GET(self) -> None:
         self._answer(body=True)
 
     def log_message(self, *args: object) -> None:
@@ -44,7 +44,9 @@ class HubHandler(BaseHTTPRequestHandler):
         path = self.path.partition("?")[0]
         files = {file.relative_to(self.folder).as_posix(): file for file in self.folder.rglob("*") if file.is_file()}
         if path.startswith("/api/models/owner/name/revision/"):
-            self._send({"id": "owner/name", "sha": COMMIT, "siblings": [{"rfilename": name} for name in files]}, body=body)
+            self._send(
+                {"id": "owner/name", "sha": COMMIT, "siblings": [{"rfilename": name} for name in files]}, body=body
+            )
         elif path == f"/api/models/owner/name/tree/{COMMIT}":
             tree = [{"type": "file", "path": name, "size": 1, "oid": COMMIT} for name in files]
             self._send(tree, body=body)

@@ -86,7 +86,9 @@ def test_fixed_padding_and_truncation_in_the_file_are_ignored(tmp_path: Path) ->
     raw.enable_padding(length=128)
     raw.enable_truncation(max_length=5)
     raw.save(str(tmp_path / "tokenizer.json"))
-    assert json.loads((tmp_path / "tokenizer.json").read_text(encoding="utf-8"))["padding"]["strategy"] == {"Fixed": 128}
+    assert json.loads((tmp_path / "tokenizer.json").read_text(encoding="utf-8"))["padding"]["strategy"] == {
+        "Fixed": 128
+    }
     tokenizer = QueryTokenizer.from_file(tmp_path / "tokenizer.json")
     assert len(tokenizer.encode("a b c d e f")) == 8
     assert [len(ids) for ids in tokenizer.encode_batch(["a", "a b c d e f"])] == [3, 8]

@@ -13,8 +13,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from routerkit import Router
     from routerkit_graphs.backends.huggingface.chat import ChatLocalModel
+
+    from routerkit import Router
 
 BELIEFS = {
     "sum": {"math": 0.9, "general": 0.1},
@@ -64,7 +65,9 @@ def llama(tmp_path_factory: pytest.TempPathFactory) -> Path:
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
     alphabet = pre_tokenizers.ByteLevel.alphabet()
-    trainer = trainers.BpeTrainer(vocab_size=400, special_tokens=special, initial_alphabet=alphabet, show_progress=False)
+    trainer = trainers.BpeTrainer(
+        vocab_size=400, special_tokens=special, initial_alphabet=alphabet, show_progress=False
+    )
     tokenizer.train_from_iterator(SENTENCES, trainer)
     # Llama's tokenizer writes the begin token by itself, and so does its template: the double-BOS trap.
     tokenizer.post_processor = processors.TemplateProcessing(

@@ -3,25 +3,33 @@
 from __future__ import annotations
 
 import json
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from click.testing import CliRunner
+from routerkit_graphs import cli
 
 from routerkit import SpecialistError, build_graph
 from routerkit.testing import ScriptedSpecialist
-from routerkit_graphs import cli
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from routerkit import Router
 
 
 @pytest.fixture
-def use(router, monkeypatch):
+def use(router: Router, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Let the commands run on the fake router and these specialists."""
 
     def use(**specialists: ScriptedSpecialist) -> list[str | None]:
         configs: list[str | None] = []
 
-        def build(config: str | None):
+        def build(config: str | None) -> Any:
             configs.append(config)
-            return build_graph(specialists={"*": ScriptedSpecialist(answers=["I say {query}"]), **specialists}, router=router)
+            return build_graph(
+                specialists={"*": ScriptedSpecialist(answers=["I say {query}"]), **specialists}, router=router
+            )
 
         monkeypatch.setattr(cli, "build_graph", build)
         return configs
@@ -29,7 +37,7 @@ def use(router, monkeypatch):
     return use
 
 
-def test_ask_prints_the_answer_and_keeps_the_decision_apart(use) -> None:
+def test_ask_prints_the_answer_and_keeps_the_decision_apart(use: Callable[..., list[str | None]]) -> None:
     configs = use()
     result = CliRunner().invoke(cli.ask, ["sum", "--config", "some.yaml"])
     assert result.stdout == "I say sum\n"
@@ -37,7 +45,7 @@ def test_ask_prints_the_answer_and_keeps_the_decision_apart(use) -> None:
     assert configs == ["some.yaml"]
 
 
-def test_ask_prints_json(use) -> None:
+def test_ask_prints_json(use: Callable[..., list[str | None]]) -> None:
     use()
     result = CliRunner().invoke(cli.ask, ["sum", "--json"])
     row = json.loads(result.stdout)
@@ -46,14 +54,14 @@ def test_ask_prints_json(use) -> None:
     assert not result.stderr
 
 
-def test_ask_reads_standard_input(use) -> None:
+def test_ask_reads_standard_input(use: Callable[..., list[str | None]]) -> None:
     use()
     assert CliRunner().invoke(cli.ask, ["-"], input="sum").stdout == "I say sum\n"
     binary = CliRunner().invoke(cli.ask, ["-"], input=b"\xff\xfe")
     assert "is not UTF-8" in str(binary.exception)
 
 
-def test_ask_says_that_a_specialist_failed(use) -> None:
+def test_ask_says_that_a_specialist_failed(use: Callable[..., list[str | None]]) -> None:
     use(math=ScriptedSpecialist(answers=["-"], error=ValueError("no digits")))
     result = CliRunner().invoke(cli.ask, ["sum"])
     assert result.stdout == "I say sum\n"
@@ -63,12 +71,12 @@ def test_ask_says_that_a_specialist_failed(use) -> None:
     ]
 
 
-def test_ask_passes_on_the_error_of_a_failed_general_model(use) -> None:
+def test_ask_passes_on_the_error_of_a_failed_general_model(use: Callable[..., list[str | None]]) -> None:
     use(general=ScriptedSpecialist(answers=["-"], error=ValueError("no")))
     assert isinstance(CliRunner().invoke(cli.ask, ["hello"]).exception, SpecialistError)
 
 
-def test_graph_prints_mermaid(use) -> None:
+def test_graph_prints_mermaid(use: Callable[..., list[str | None]]) -> None:
     use()
     result = CliRunner().invoke(cli.graph, [])
     assert "graph TD;" in result.stdout

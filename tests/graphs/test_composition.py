@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import TYPE_CHECKING, Any, NotRequired
 
 import pytest
 from langchain_core.messages import AIMessageChunk
 from langgraph.checkpoint.memory import MemorySaver
 from langgraph.graph import START, MessagesState, StateGraph
-from typing_extensions import NotRequired, TypedDict
+from typing_extensions import TypedDict
 
 from routerkit import InputError, Router, build_graph
+
+if TYPE_CHECKING:
+    from routerkit.testing import ScriptedSpecialist
 
 
 class Declaring(MessagesState):
@@ -24,7 +27,7 @@ class Disjoint(TypedDict):
 
 
 @pytest.fixture
-def graph(router: Router, math, general):
+def graph(router: Router, math: ScriptedSpecialist, general: ScriptedSpecialist) -> Any:
     return build_graph(specialists={"math": math, "*": general}, router=router)
 
 
@@ -32,7 +35,7 @@ def parent(schema: type, child: Any, **compiling: Any) -> Any:
     return StateGraph(schema).add_node("answer", child).add_edge(START, "answer").compile(**compiling)
 
 
-def test_a_parent_of_messages_works_unchanged(graph) -> None:
+def test_a_parent_of_messages_works_unchanged(graph: Any) -> None:
     result = parent(MessagesState, graph).invoke({"messages": "sum"})
     assert list(result) == ["messages"]
     assert [message.text for message in result["messages"]] == ["sum", "math says sum"]
@@ -40,13 +43,13 @@ def test_a_parent_of_messages_works_unchanged(graph) -> None:
     assert [message.text for message in result["messages"]] == ["sum", "math says sum"]
 
 
-def test_a_parent_that_declares_them_keeps_route_and_decision(graph) -> None:
+def test_a_parent_that_declares_them_keeps_route_and_decision(graph: Any) -> None:
     result = parent(Declaring, graph).invoke({"messages": "sum"})
     assert result["route"] == "math"
     assert result["decision"]["category"] == "math"
 
 
-def test_tokens_reach_a_parent_that_streams_subgraphs(graph) -> None:
+def test_tokens_reach_a_parent_that_streams_subgraphs(graph: Any) -> None:
     outer = parent(MessagesState, graph)
     events = outer.stream({"messages": "sum"}, stream_mode="messages", subgraphs=True)
     chunks = [chunk.text for _, (chunk, _) in events if isinstance(chunk, AIMessageChunk)]
@@ -60,7 +63,7 @@ def test_tokens_reach_a_parent_that_streams_subgraphs(graph) -> None:
     assert asyncio.run(astream()) == chunks
 
 
-def test_a_checkpointer_of_the_parent_remembers_for_the_child(graph, general) -> None:
+def test_a_checkpointer_of_the_parent_remembers_for_the_child(graph: Any, general: ScriptedSpecialist) -> None:
     outer = parent(MessagesState, graph, checkpointer=MemorySaver())
     thread = {"configurable": {"thread_id": "1"}}
     outer.invoke({"messages": "sum"}, thread)
@@ -68,12 +71,12 @@ def test_a_checkpointer_of_the_parent_remembers_for_the_child(graph, general) ->
     assert len(general.calls[0]) == 3
 
 
-def test_a_parent_without_messages_gets_a_clear_error(graph) -> None:
-    with pytest.raises(InputError, match="no human message to route.*parent graph"):
+def test_a_parent_without_messages_gets_a_clear_error(graph: Any) -> None:
+    with pytest.raises(InputError, match=r"no human message to route.*parent graph"):
         parent(Disjoint, graph).invoke({"question": "sum"})
 
 
-def test_a_parent_with_another_schema_calls_the_graph_in_a_node(graph) -> None:
+def test_a_parent_with_another_schema_calls_the_graph_in_a_node(graph: Any) -> None:
     class Asked(Disjoint):
         answer: NotRequired[str]
 

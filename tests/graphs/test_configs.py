@@ -16,8 +16,8 @@ CONFIGS = Path(str(files("routerkit"))) / "configs"
 def test_the_editor_schema_is_the_one_of_the_code() -> None:
     schema = json.dumps(json_schema(), indent=2) + "\n"
     assert (CONFIGS / "schema.json").read_text(encoding="utf-8") == schema, (
-        "write it anew: python -c \"import json; from routerkit.config import json_schema; "
-        "print(json.dumps(json_schema(), indent=2))\" > src/routerkit/configs/schema.json"
+        'write it anew: python -c "import json; from routerkit.config import json_schema; '
+        'print(json.dumps(json_schema(), indent=2))" > src/routerkit/configs/schema.json'
     )
 
 

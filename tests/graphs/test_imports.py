@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 SCRIPT = """
 import sys
@@ -20,7 +24,7 @@ print("light")
 """
 
 
-def test_building_a_graph_loads_neither_torch_nor_transformers(tmp_path) -> None:
+def test_building_a_graph_loads_neither_torch_nor_transformers(tmp_path: Path) -> None:
     script = SCRIPT.format(folder=str(tmp_path / "router"))
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     assert done.stdout == "light\n", done.stderr

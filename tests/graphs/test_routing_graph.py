@@ -29,7 +29,9 @@ def broken(error: BaseException) -> ScriptedSpecialist:
     return ScriptedSpecialist(answers=["never"], error=error)
 
 
-def test_a_query_is_answered_by_the_specialist_of_its_category(router: Router, math, general) -> None:
+def test_a_query_is_answered_by_the_specialist_of_its_category(
+    router: Router, math: ScriptedSpecialist, general: ScriptedSpecialist
+) -> None:
     graph = build_graph(specialists={"math": math, "*": general}, router=router)
     result = graph.invoke({"messages": "sum"})
     assert result["route"] == "math"
@@ -38,7 +40,9 @@ def test_a_query_is_answered_by_the_specialist_of_its_category(router: Router, m
     assert list(result["decision"]) == ["category", "confidence", "route", "reason", "ood_score", "probabilities"]
 
 
-def test_an_unsure_query_goes_to_the_general_model_and_keeps_its_category(router: Router, math, general) -> None:
+def test_an_unsure_query_goes_to_the_general_model_and_keeps_its_category(
+    router: Router, math: ScriptedSpecialist, general: ScriptedSpecialist
+) -> None:
     code = ScriptedSpecialist(answers=["code"])
     unsure = {"router_config": {"model_path": "unused"}}
     graph = build_graph(unsure, specialists={"code": code, "*": general}, router=unsure_router(router))
@@ -61,7 +65,9 @@ def unsure_router(router: Router) -> Router:
     )
 
 
-def test_the_last_human_message_is_routed(router: Router, math, general) -> None:
+def test_the_last_human_message_is_routed(
+    router: Router, math: ScriptedSpecialist, general: ScriptedSpecialist
+) -> None:
     graph = build_graph(specialists={"math": math, "*": general}, router=router)
     history = [
         HumanMessage("loop"),
@@ -73,7 +79,7 @@ def test_the_last_human_message_is_routed(router: Router, math, general) -> None
     assert graph.invoke({"messages": history})["route"] == "math"
 
 
-def test_the_picture_shows_every_way_to_the_general_model(router: Router, general) -> None:
+def test_the_picture_shows_every_way_to_the_general_model(router: Router, general: ScriptedSpecialist) -> None:
     picture = build_graph(specialists={"*": general}, router=router).get_graph().draw_mermaid()
     assert "router -. &nbsp;general, or low confidence&nbsp; .-> general;" in picture
     for category in ("math", "science", "code", "commonsense"):
@@ -84,7 +90,9 @@ def test_the_picture_shows_every_way_to_the_general_model(router: Router, genera
 
 
 @pytest.mark.parametrize("asynchronous", [False, True])
-def test_a_failed_specialist_is_replaced_by_the_general_model(router: Router, general, asynchronous: bool) -> None:
+def test_a_failed_specialist_is_replaced_by_the_general_model(
+    router: Router, general: ScriptedSpecialist, asynchronous: bool
+) -> None:
     graph = build_graph(specialists={"math": broken(ValueError("no digits")), "*": general}, router=router)
     query = {"messages": "sum"}
     result = asyncio.run(graph.ainvoke(query)) if asynchronous else graph.invoke(query)
@@ -116,14 +124,18 @@ def test_what_may_be_tried_again_says_so(router: Router) -> None:
     assert caught.value.retryable
 
 
-def test_an_interrupted_program_is_not_answered_by_the_general_model(router: Router, general) -> None:
+def test_an_interrupted_program_is_not_answered_by_the_general_model(
+    router: Router, general: ScriptedSpecialist
+) -> None:
     graph = build_graph(specialists={"math": broken(KeyboardInterrupt()), "*": general}, router=router)
     with pytest.raises(KeyboardInterrupt):
         graph.invoke({"messages": "sum"})
     assert not general.calls
 
 
-def test_a_specialist_that_writes_text_or_several_messages_is_understood(router: Router, math, general) -> None:
+def test_a_specialist_that_writes_text_or_several_messages_is_understood(
+    router: Router, math: ScriptedSpecialist, general: ScriptedSpecialist
+) -> None:
     several = RunnableLambda(lambda messages: [*messages, AIMessage("one"), AIMessage("two")])
     specialists = {"math": math | StrOutputParser(), "code": several, "*": general}
     graph = build_graph(specialists=specialists, router=router)
@@ -132,14 +144,16 @@ def test_a_specialist_that_writes_text_or_several_messages_is_understood(router:
 
 
 @pytest.mark.parametrize(("output", "problem"), [(7, "returned int"), ([], "returned no new message")])
-def test_a_specialist_that_returns_no_answer_counts_as_failed(router: Router, general, output, problem: str) -> None:
+def test_a_specialist_that_returns_no_answer_counts_as_failed(
+    router: Router, general: ScriptedSpecialist, output: object, problem: str
+) -> None:
     silent = RunnableLambda(lambda messages: output)
     result = build_graph(specialists={"math": silent, "*": general}, router=router).invoke({"messages": "sum"})
     assert result["decision"]["error"]["type"] == "SpecialistError"
     assert problem in result["decision"]["error"]["message"]
 
 
-def test_a_compiled_graph_as_specialist_adds_its_new_messages_only(router: Router, general) -> None:
+def test_a_compiled_graph_as_specialist_adds_its_new_messages_only(router: Router, general: ScriptedSpecialist) -> None:
     agent = StateGraph(MessagesState)
     agent.add_node("think", lambda state: {"messages": [AIMessage("thinking")]})
     agent.add_node("speak", lambda state: {"messages": [AIMessage(f"{len(state['messages'])} so far")]})
@@ -150,7 +164,7 @@ def test_a_compiled_graph_as_specialist_adds_its_new_messages_only(router: Route
     assert [message.text for message in asyncio.run(graph.ainvoke({"messages": "sum"}))["messages"]] == texts
 
 
-def test_a_specialist_that_asks_a_person_interrupts_the_graph(router: Router, general) -> None:
+def test_a_specialist_that_asks_a_person_interrupts_the_graph(router: Router, general: ScriptedSpecialist) -> None:
     agent = StateGraph(MessagesState)
     agent.add_node("ask", lambda state: {"messages": [AIMessage("you said " + interrupt("sure?"))]})
     agent.add_edge(START, "ask")
@@ -161,31 +175,36 @@ def test_a_specialist_that_asks_a_person_interrupts_the_graph(router: Router, ge
     assert graph.invoke(Command(resume="yes"), thread)["messages"][-1].text == "you said yes"
 
 
-def test_a_given_specialist_gets_the_conversation_without_a_system_prompt(router: Router, math, general) -> None:
+def test_a_given_specialist_gets_the_conversation_without_a_system_prompt(
+    router: Router, math: ScriptedSpecialist, general: ScriptedSpecialist
+) -> None:
     config = {"model_mappings": {"math": {"model": "some/model", "system_prompt": "Count."}}}
     build_graph(config, specialists={"math": math, "*": general}, router=router).invoke({"messages": "sum"})
     assert [message.type for message in math.calls[0]] == ["human"]
 
 
 def test_a_configured_specialist_gets_its_system_prompt_which_stays_out_of_the_conversation(
-    router: Router, general, llama: Path
+    router: Router, general: ScriptedSpecialist, llama: Path
 ) -> None:
     model = {"model": str(llama), "device": "cpu", "generation": {"max_new_tokens": 12}}
     config = {"model_mappings": {"math": {**model, "system_prompt": "You count."}}}
-    others = {name: general for name in ("science", "code", "general", "commonsense")}
+    others = dict.fromkeys(("science", "code", "general", "commonsense"), general)
     graph = build_graph(config, specialists=others, router=router)
     answered = graph.invoke({"messages": "sum"})["messages"]
     assert [message.type for message in answered] == ["human", "ai"]
     from routerkit_graphs.backends import LazyModel
+
     from routerkit.config import HuggingFaceSpecialist
 
     chat = LazyModel("math", HuggingFaceSpecialist.model_validate(model)).get()
     assert answered[-1].text == chat.invoke([SystemMessage("You count."), HumanMessage("sum")]).text
 
 
-def test_tokens_stream_from_given_and_local_specialists_both_ways(router: Router, general, llama: Path) -> None:
+def test_tokens_stream_from_given_and_local_specialists_both_ways(
+    router: Router, general: ScriptedSpecialist, llama: Path
+) -> None:
     model = {"model": str(llama), "device": "cpu", "generation": {"max_new_tokens": 12}}
-    others = {name: general for name in ("science", "code", "general", "commonsense")}
+    others = dict.fromkeys(("science", "code", "general", "commonsense"), general)
     graph = build_graph({"model_mappings": {"math": model}}, specialists=others, router=router)
 
     async def astream(query: str) -> list[str]:
@@ -201,7 +220,7 @@ def test_tokens_stream_from_given_and_local_specialists_both_ways(router: Router
         assert asyncio.run(astream(query)) == chunks
 
 
-def test_traces_name_the_specialist(router: Router, math, general) -> None:
+def test_traces_name_the_specialist(router: Router, math: ScriptedSpecialist, general: ScriptedSpecialist) -> None:
     collected = RunCollectorCallbackHandler()
     graph = build_graph(specialists={"math": math, "*": general}, router=router)
     graph.invoke({"messages": "sum"}, {"callbacks": [collected]})
@@ -212,7 +231,9 @@ def test_traces_name_the_specialist(router: Router, math, general) -> None:
 
 
 @pytest.mark.parametrize("store", ["memory", "sqlite"])
-def test_a_conversation_is_remembered(router: Router, math, general, store: str) -> None:
+def test_a_conversation_is_remembered(
+    router: Router, math: ScriptedSpecialist, general: ScriptedSpecialist, store: str
+) -> None:
     saver = MemorySaver() if store == "memory" else SqliteSaver(sqlite3.connect(":memory:", check_same_thread=False))
     graph = build_graph(specialists={"math": math, "*": general}, router=router, checkpointer=saver)
     thread = {"configurable": {"thread_id": "1"}}
@@ -227,7 +248,7 @@ def test_a_conversation_is_remembered(router: Router, math, general, store: str)
         saver.conn.close()
 
 
-def test_a_failure_of_an_earlier_turn_is_forgotten(router: Router, general) -> None:
+def test_a_failure_of_an_earlier_turn_is_forgotten(router: Router, general: ScriptedSpecialist) -> None:
     graph = build_graph(
         specialists={"math": broken(ValueError("no")), "*": general}, router=router, checkpointer=MemorySaver()
     )
@@ -236,7 +257,7 @@ def test_a_failure_of_an_earlier_turn_is_forgotten(router: Router, general) -> N
     assert "error" not in graph.invoke({"messages": "hello"}, thread)["decision"]
 
 
-def test_the_uncompiled_graph_takes_more_nodes(router: Router, general) -> None:
+def test_the_uncompiled_graph_takes_more_nodes(router: Router, general: ScriptedSpecialist) -> None:
     builder = graph_builder(specialists={"*": general}, router=router)
     builder.add_node("polish", lambda state: {"messages": [AIMessage("polished")]})
     builder.add_edge("general", "polish")
@@ -244,7 +265,7 @@ def test_the_uncompiled_graph_takes_more_nodes(router: Router, general) -> None:
     assert result["messages"][-1].text == "polished"
 
 
-def test_a_conversation_without_a_query_is_refused(router: Router, general) -> None:
+def test_a_conversation_without_a_query_is_refused(router: Router, general: ScriptedSpecialist) -> None:
     graph = build_graph(specialists={"*": general}, router=router)
     with pytest.raises(InputError, match="no human message"):
         graph.invoke({"messages": [AIMessage("hi")]})

@@ -6,17 +6,27 @@ import asyncio
 import json
 from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from routerkit_graphs import server
 
 from routerkit import build_graph
-from routerkit_graphs import server
+
+if TYPE_CHECKING:
+    import pytest
+
+    from routerkit import Router
+    from routerkit.testing import ScriptedSpecialist
 
 ROOT = Path(__file__).parents[2]
 
 
-def test_the_factory_builds_the_configured_graph_once(router, general, monkeypatch) -> None:
+def test_the_factory_builds_the_configured_graph_once(
+    router: Router, general: ScriptedSpecialist, monkeypatch: pytest.MonkeyPatch
+) -> None:
     built = []
 
-    def build(config):
+    def build(config: str | None) -> Any:
         built.append(config)
         return build_graph(specialists={"*": general}, router=router)
 

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from langgraph.graph import START, StateGraph
+from routerkit_graphs import wiring
 from typing_extensions import TypedDict
 
 from routerkit import GraphConfigError, build_graph
 from routerkit.testing import ScriptedSpecialist, fake_router
-from routerkit_graphs import wiring
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -95,8 +95,12 @@ def test_all_faults_are_in_one_error(router: Router) -> None:
     assert all(name in str(caught.value) for name in ("'law'", "'maths'", "'sciense'"))
 
 
-def test_the_star_fills_the_rest_and_wins_over_the_file(router: Router, math, general) -> None:
-    graph = build_graph({"model_mappings": {"code": "some/model"}}, specialists={"math": math, "*": general}, router=router)
+def test_the_star_fills_the_rest_and_wins_over_the_file(
+    router: Router, math: ScriptedSpecialist, general: ScriptedSpecialist
+) -> None:
+    graph = build_graph(
+        {"model_mappings": {"code": "some/model"}}, specialists={"math": math, "*": general}, router=router
+    )
     assert graph.invoke({"messages": "loop"})["messages"][-1].text == "general says loop"
     assert graph.invoke({"messages": "sum"})["messages"][-1].text == "math says sum"
 

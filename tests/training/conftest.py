@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 import torch
-from tests.training.support import VOCABULARY, obvious_rows, quick_settings, write_rows
+from routerkit_training.train import train_router
 from transformers import BertConfig, BertModel, DistilBertConfig, DistilBertModel, PreTrainedTokenizerFast
 
 from routerkit.router import Router
 from routerkit.testing import tiny_tokenizer
 from routerkit.tokenization import QueryTokenizer
-from routerkit_training.train import train_router
+from tests.training.support import VOCABULARY, obvious_rows, quick_settings, write_rows
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -57,7 +57,7 @@ def tiny_bert_folder(tmp_path_factory: pytest.TempPathFactory, vocab_size: int) 
         num_attention_heads=2,
         intermediate_size=64,
         max_position_embeddings=64,
-        initializer_range=0.2,
+        initializer_range=0.1,
     )
     return _save(tmp_path_factory.mktemp("bases") / "tiny-bert", BertModel(config))
 
@@ -67,7 +67,13 @@ def tiny_distilbert_folder(tmp_path_factory: pytest.TempPathFactory, vocab_size:
     """A checkpoint of a random DistilBERT encoder, two layers and 32 wide."""
     torch.manual_seed(2)
     config = DistilBertConfig(
-        vocab_size=vocab_size, dim=32, n_layers=2, n_heads=2, hidden_dim=64, max_position_embeddings=64
+        initializer_range=0.1,
+        vocab_size=vocab_size,
+        dim=32,
+        n_layers=2,
+        n_heads=2,
+        hidden_dim=64,
+        max_position_embeddings=64,
     )
     return _save(tmp_path_factory.mktemp("bases") / "tiny-distilbert", DistilBertModel(config))
 

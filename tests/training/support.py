@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from routerkit.rows import Row
 from routerkit_training.settings import TrainSettings
+
+from routerkit.rows import Row
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -54,8 +55,8 @@ def quick_settings(train_data: Path, output_dir: Path, base_model: Path | str, *
         "train_data": train_data,
         "output_dir": output_dir,
         "base_model": str(base_model),
-        "epochs": 5,
-        "batch_size": 8,
+        "epochs": 6,
+        "batch_size": 4,
         "learning_rate": 5e-3,
         "precision": "fp32",
         "augment": False,

@@ -85,8 +85,7 @@ def _graphs(manifest: Manifest) -> str:
     for precision, graph in sorted(manifest.graphs.items()):
         lines.append(
             f"- `{graph.path}` ({precision}): agrees with fp32 on {graph.agreement:.2%} of the validation rows, "
-            f"confidence differs by at most {graph.confidence_drift:.4f}, through batch neighbours "
-            f"by {graph.batch_drift:.4f}"
+            f"confidence differs by at most {graph.confidence_drift:.4f}"
         )
     return "\n".join([*lines, ""])
 

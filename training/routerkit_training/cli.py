@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from routerkit.cli.output import note
+from routerkit.spec import parse
 from routerkit.store import STARTER
 from routerkit_training.settings import TrainSettings
 from routerkit_training.train import train_router
@@ -45,7 +46,7 @@ def train(**options: object) -> None:
     Rows are JSON objects, one a line: {"query": "What is 2+2?", "category": "math"}
     """
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    settings = TrainSettings.model_validate({**options, "report_to": list(options.pop("report_to") or [])})  # type: ignore[call-overload]
+    settings = parse(TrainSettings, options, source="command line")
     packed = train_router(settings)
     figures = packed.manifest.metrics["validation"]
     note(

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
+from safetensors import SafetensorError
 from tokenizers import Tokenizer
 from transformers import AutoConfig, AutoModel, AutoTokenizer, DistilBertConfig, DistilBertForSequenceClassification
 
@@ -50,14 +51,15 @@ def load_encoder(source: str, categories: Sequence[str]) -> Encoder:
         return _from_artefact(source, categories)
     try:
         config = AutoConfig.from_pretrained(source)
+        converted = _distilbert_config(config, source)  # before weights are fetched that could not be used
         tokenizer = AutoTokenizer.from_pretrained(source).backend_tokenizer
         model = AutoModel.from_pretrained(source, use_safetensors=True, dtype=torch.float32)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, SafetensorError) as error:
         first = str(error).strip().splitlines()[0]
         raise ConfigError(
             f"base model {source!r} cannot be loaded ({first}); give 'starter', a folder or a hub id"
         ) from error
-    classifier = _new_classifier(_distilbert_config(config, source), categories)
+    classifier = _new_classifier(converted, categories)
     weights = dict(model.state_dict())
     if config.model_type == "bert":
         weights = fold_bert(weights, config.num_hidden_layers)
@@ -143,16 +145,15 @@ def _new_classifier(config: DistilBertConfig, categories: Sequence[str]) -> Dist
 
 
 def _distilbert_config(config: AutoConfig, source: str) -> DistilBertConfig:
-    if isinstance(config, DistilBertConfig):
-        return config
-    if config.model_type != "bert":
+    if config.model_type not in {"bert", "distilbert"}:
         raise ConfigError(
             f"base model {source!r} is a {config.model_type!r}; routerkit trains DistilBERT and BERT encoders"
         )
-    if config.hidden_act != "gelu":
-        raise ConfigError(
-            f"base model {source!r} uses the activation {config.hidden_act!r}; only 'gelu' can be converted"
-        )
+    activation = config.activation if isinstance(config, DistilBertConfig) else config.hidden_act
+    if activation != "gelu":
+        raise ConfigError(f"base model {source!r} uses the activation {activation!r}; only 'gelu' can be converted")
+    if isinstance(config, DistilBertConfig):
+        return config
     return DistilBertConfig(
         vocab_size=config.vocab_size,
         max_position_embeddings=config.max_position_embeddings,

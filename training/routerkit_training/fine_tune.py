@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 from transformers import EarlyStoppingCallback, Trainer, TrainingArguments
+from transformers.integrations import get_reporting_integration_callbacks
 from transformers.trainer_utils import get_last_checkpoint
 
 from routerkit import metrics
@@ -65,7 +66,11 @@ def fine_tune(
 
     Returns:
         for each epoch its validation loss, accuracy and macro-F1.
+
+    Raises:
+        ConfigError: if an experiment tracker is unknown or not installed.
     """
+    _check_trackers(settings.report_to)
     seed = settings.seed if settings.augment else None
     trainer = SoftLabelTrainer(
         model=encoder.model,
@@ -82,6 +87,14 @@ def fine_tune(
     trainer.accelerator.unwrap_model(encoder.model, keep_fp32_wrapper=False)
     encoder.model.to("cpu").eval()
     return [_epoch(entry) for entry in trainer.state.log_history if "eval_loss" in entry]
+
+
+def _check_trackers(names: list[str]) -> None:
+    try:
+        for tracker in get_reporting_integration_callbacks(names):
+            tracker()
+    except (ImportError, RuntimeError, ValueError) as error:
+        raise ConfigError(f"report_to: {error}") from error
 
 
 def uses_bf16(settings: TrainSettings) -> bool:
@@ -111,7 +124,7 @@ def _arguments(settings: TrainSettings, scratch: Path, n_rows: int) -> TrainingA
         warmup_steps=round(settings.warmup_share * steps),
         weight_decay=settings.weight_decay,
         max_grad_norm=settings.max_grad_norm,
-        optim="adamw_torch",
+        optim="adamw_torch_fused",
         bf16=uses_bf16(settings),
         use_cpu=not torch.cuda.is_available(),
         eval_strategy="epoch",

@@ -17,13 +17,13 @@ from routerkit.calibration import softmax
 from routerkit.engines.onnx import OnnxEngine
 from routerkit.errors import ArtefactError
 from routerkit.evaluation import evaluate
-from routerkit.export.checkpoint import write_graph
+from routerkit.export.checkpoint import read_outside_head, write_graph, write_outside_head
 from routerkit.manifest import GraphFile, Manifest
 from routerkit.router import Router
-from routerkit.scheduling import equal_length_batches
 from routerkit.version import __version__
 from routerkit_training.calibrate import fit_temperature
 from routerkit_training.card import write_card
+from routerkit_training.outside import FALSE_ALARMS, MIN_OUTSIDE_ROWS, fit_outside_head
 from routerkit_training.thresholds import Threshold, choose_threshold
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from routerkit.rows import Row
     from routerkit.tokenization import QueryTokenizer
     from routerkit_training.encoder import Encoder
+    from routerkit_training.splits import Splits
 
 MAX_PARITY_ROWS = 2_000
 MAX_LOGIT_ERROR = 1e-3
@@ -58,11 +59,10 @@ class Facts:
     training: dict[str, Any]
     target_harm: float
     fallback: str
+    seed: int
 
 
-def pack(
-    folder: Path, encoder: Encoder, tokenizer: QueryTokenizer, validation: Sequence[Row], facts: Facts
-) -> artefact.Artefact:
+def pack(folder: Path, encoder: Encoder, tokenizer: QueryTokenizer, splits: Splits, facts: Facts) -> artefact.Artefact:
     """Write the artefact of a trained classifier.
 
     The int8 graph is kept only if it decides as the fp32 graph does: the same most probable label on at least 99.5 %
@@ -72,14 +72,17 @@ def pack(
         folder: where it goes.
         encoder: the trained model.
         tokenizer: the serving tokenizer.
-        validation: rows for parity, temperature and the reported figures.
+        splits: validation rows for parity, temperature, thresholds and figures; rows outside every category.
         facts: see `Facts`.
 
     Raises:
         ArtefactError: if the fp32 graph does not compute what torch computes.
     """
     settings = _save_checkpoint(folder, encoder, tokenizer.max_tokens)
-    sample = list(validation[:MAX_PARITY_ROWS])
+    if len(splits.outside_train) >= MIN_OUTSIDE_ROWS:
+        head = fit_outside_head(encoder.model, tokenizer, splits.train, splits.outside_train, facts.seed)
+        write_outside_head(folder, head)
+    sample = splits.validation[:MAX_PARITY_ROWS]
     token_ids = tokenizer.encode_batch([row.query for row in sample])
     truth = np.array([facts.categories.index(str(row.category)) for row in sample])
     exact = _write_fp32(folder, encoder, settings, token_ids)
@@ -103,7 +106,8 @@ def pack(
         data=facts.data,
         training={**facts.training, "threshold": dataclasses.asdict(chosen) | {"target_harm": facts.target_harm}},
     )
-    return with_figures(artefact.write_manifest(folder, manifest), validation)
+    packed = with_outside_threshold(artefact.write_manifest(folder, manifest), splits.validation)
+    return with_figures(packed, splits.validation + splits.outside_validation)
 
 
 def fit_threshold(probabilities: NDArray[np.float64], rows: Sequence[Row], facts: Facts) -> Threshold:
@@ -111,6 +115,17 @@ def fit_threshold(probabilities: NDArray[np.float64], rows: Sequence[Row], facts
     found = [facts.categories[index] for index in probabilities.argmax(axis=1)]
     harmful = [name not in {facts.fallback, row.category, *row.also} for name, row in zip(found, rows, strict=True)]
     return choose_threshold(probabilities.max(axis=1), np.array(harmful), facts.target_harm)
+
+
+def with_outside_threshold(packed: artefact.Artefact, validation: Sequence[Row]) -> artefact.Artefact:
+    """Set the out-of-domain score that one in-domain validation row in a hundred exceeds."""
+    router = Router.from_pretrained(packed.path)
+    scores = [decision.ood_score for decision in router.route_batch([row.query for row in validation])]
+    known = [score for score in scores if score is not None]
+    if not known:
+        return packed
+    threshold = float(np.quantile(known, 1 - FALSE_ALARMS))
+    return artefact.write_manifest(packed.path, packed.manifest.model_copy(update={"ood_threshold": threshold}))
 
 
 def with_figures(packed: artefact.Artefact, validation: Sequence[Row], **more: Any) -> artefact.Artefact:  # noqa: ANN401 - JSON values
@@ -175,7 +190,7 @@ def _write_fp32(
     folder: Path, encoder: Encoder, settings: dict[str, Any], token_ids: list[list[int]]
 ) -> NDArray[np.float32]:
     path = folder / artefact.FP32_GRAPH
-    write_graph(path, _numpy_weights(encoder), settings, int8=False)
+    write_graph(path, _numpy_weights(encoder), settings, int8=False, outside=read_outside_head(folder))
     exact = _logits(OnnxEngine(path, name="onnx fp32"), token_ids)
     few = range(0, len(token_ids), max(1, len(token_ids) // 50))
     with torch.inference_mode():
@@ -198,7 +213,7 @@ def _write_int8(
 ) -> tuple[NDArray[np.float32], GraphFile | None]:
     """Write the int8 graph and judge it; one that decides differently is deleted again."""
     path = folder / artefact.INT8_GRAPH
-    write_graph(path, _numpy_weights(encoder), settings, int8=True)
+    write_graph(path, _numpy_weights(encoder), settings, int8=True, outside=read_outside_head(folder))
     engine = OnnxEngine(path, name="onnx int8")
     rounded = _logits(engine, token_ids)
     agreement = float((rounded.argmax(axis=1) == exact.argmax(axis=1)).mean())
@@ -210,7 +225,6 @@ def _write_int8(
         path=artefact.INT8_GRAPH,
         agreement=agreement,
         confidence_drift=float(drift.max()),
-        batch_drift=_batch_drift(engine, token_ids, rounded, temperature),
     )
     return rounded, graph
 
@@ -218,17 +232,6 @@ def _write_int8(
 def _logits(engine: OnnxEngine, token_ids: list[list[int]]) -> NDArray[np.float32]:
     """Logits of every query alone, as a single call computes them."""
     return np.concatenate([engine.run([ids]).logits for ids in token_ids])
-
-
-def _batch_drift(
-    engine: OnnxEngine, token_ids: list[list[int]], alone: NDArray[np.float32], temperature: float
-) -> float:
-    """Largest change of a calibrated probability that neighbours cause."""
-    largest = 0.0
-    for positions in equal_length_batches(token_ids):
-        together = softmax(engine.run([token_ids[i] for i in positions]).logits, temperature)
-        largest = max(largest, float(np.abs(together - softmax(alone[positions], temperature)).max()))
-    return largest
 
 
 def _numpy_weights(encoder: Encoder) -> dict[str, NDArray[np.float32]]:

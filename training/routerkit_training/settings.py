@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, PositiveFloat, PositiveInt
+from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
 from routerkit.spec import Probability, Spec
 from routerkit.store import STARTER
-from routerkit.tokenization import MAX_TOKENS
+from routerkit.tokenization import MAX_TOKENS, MIN_TOKENS
 
 
 class TrainSettings(Spec):
@@ -55,9 +55,15 @@ class TrainSettings(Spec):
     augment: bool = True
     target_harm: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.03
     patience: PositiveInt = 2
-    max_tokens: PositiveInt = MAX_TOKENS
+    max_tokens: Annotated[int, Field(ge=MIN_TOKENS)] = MAX_TOKENS
     precision: Literal["auto", "bf16", "fp32"] = "auto"
     seed: int = 0
     reference: bool = True
     report_to: list[str] = Field(default_factory=list)
     name: str | None = None
+
+    @model_validator(mode="after")
+    def _one_start(self) -> TrainSettings:
+        if self.from_router is not None and self.base_model != STARTER:
+            raise ValueError("give either a base model, for a new head, or a router to continue, not both")
+        return self

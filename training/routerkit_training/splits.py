@@ -29,6 +29,8 @@ class Splits:
         categories: the labels, sorted by name unless the caller fixed an order.
         duplicates: rows left out because an equal query stood there before.
         leaked: training rows left out because the validation part has them.
+        outside_train: rows without a category, for the out-of-domain score.
+        outside_validation: the same, for choosing its threshold and reporting.
     """
 
     train: list[Row]
@@ -36,6 +38,8 @@ class Splits:
     categories: list[str]
     duplicates: int
     leaked: int
+    outside_train: list[Row]
+    outside_validation: list[Row]
 
 
 def key_of(query: str) -> str:
@@ -44,15 +48,22 @@ def key_of(query: str) -> str:
 
 
 def make_splits(
-    train: Sequence[Row], validation: Sequence[Row] | None, *, seed: int, path: Path, order: Sequence[str] = ()
+    train: Sequence[Row],
+    validation: Sequence[Row] | None,
+    *,
+    seed: int,
+    path: Path,
+    validation_path: Path | None = None,
+    order: Sequence[str] = (),
 ) -> Splits:
     """Remove duplicates and leaks, and hold out a validation part if there is none.
 
     Args:
-        train: rows to learn from; rows without a category are left out.
+        train: rows to learn from; rows without a category serve the out-of-domain score only.
         validation: rows to choose by, or None.
         seed: of the hold-out.
         path: the training file, for error messages.
+        validation_path: the validation file, for the same.
         order: labels in a fixed order, such as those of the router being continued.
 
     Raises:
@@ -63,12 +74,29 @@ def make_splits(
         kept, held_out = _hold_out(unique, seed)
         leaked = 0
     else:
-        held_out, _ = _unique(validation, path)
+        held_out, _ = _unique(validation, validation_path or path)
         seen = {key_of(row.query) for row in held_out}
         kept = [row for row in unique if key_of(row.query) not in seen]
         leaked = len(unique) - len(kept)
-    categories = _categories(kept, held_out, path, order)
-    return Splits(kept, held_out, categories, duplicates, leaked)
+    outside_train, outside_validation = _outside(train, validation)
+    return Splits(
+        train=kept,
+        validation=held_out,
+        categories=_categories(unique if validation is None else kept, held_out, path, order),
+        duplicates=duplicates,
+        leaked=leaked,
+        outside_train=outside_train,
+        outside_validation=outside_validation,
+    )
+
+
+def _outside(train: Sequence[Row], validation: Sequence[Row] | None) -> tuple[list[Row], list[Row]]:
+    """Rows without a category; without a validation file every seventh one is held out."""
+    rows = list({key_of(row.query): row for row in train if row.category is None}.values())
+    if validation is None:
+        return [row for i, row in enumerate(rows) if i % 7], rows[::7]
+    held_out = {key_of(row.query): row for row in validation if row.category is None}
+    return [row for row in rows if key_of(row.query) not in held_out], list(held_out.values())
 
 
 def _unique(rows: Iterable[Row], path: Path) -> tuple[list[Row], int]:

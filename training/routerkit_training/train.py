@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import logging
 import shutil
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from transformers import set_seed
+from transformers.trainer_utils import get_last_checkpoint
 
 from routerkit import artefact
 from routerkit.errors import ConfigError
@@ -33,6 +35,16 @@ _SCRATCH = "checkpoints"
 _RUN = "run.json"
 
 
+@dataclass(frozen=True, slots=True)
+class Learnt:
+    """A trained classifier and all that packing it needs."""
+
+    encoder: Encoder
+    tokenizer: QueryTokenizer
+    splits: Splits
+    facts: Facts
+
+
 def train_router(settings: TrainSettings) -> artefact.Artefact:
     """Train a router and write its artefact to `settings.output_dir`.
 
@@ -42,6 +54,14 @@ def train_router(settings: TrainSettings) -> artefact.Artefact:
         DataError: naming file and line of a row that cannot be used.
         ConfigError: if the base model cannot be used, or the folder holds a router or another run already.
     """
+    learnt = learn(settings)
+    if settings.reference:
+        write_reference(settings.output_dir, learnt.splits.train, learnt.splits.validation, settings.seed)
+    return pack(settings.output_dir, learnt.encoder, learnt.tokenizer, learnt.splits, learnt.facts)
+
+
+def learn(settings: TrainSettings) -> Learnt:
+    """Train a classifier without writing an artefact; see `train_router`."""
     _check_output(settings.output_dir)
     splits = _load_splits(settings)
     scratch = _claim(settings)
@@ -51,12 +71,12 @@ def train_router(settings: TrainSettings) -> artefact.Artefact:
     logger.info("training on %d rows, validating on %d", len(splits.train), len(splits.validation))
     epochs = fine_tune(encoder, splits, tokenizer, settings, scratch)
     shutil.rmtree(scratch)
-    if settings.reference:
-        write_reference(settings.output_dir, splits.train, splits.validation, settings.seed)
-    return pack(settings.output_dir, encoder, tokenizer, splits.validation, _facts(settings, splits, encoder, epochs))
+    return Learnt(encoder, tokenizer, splits, _facts(settings, splits, encoder, epochs))
 
 
 def _check_output(folder: Path) -> None:
+    if folder.exists() and not folder.is_dir():
+        raise ConfigError(f"{folder}: is a file; give a folder as --output_dir")
     if (folder / artefact.MANIFEST).exists():
         raise ConfigError(f"{folder}: holds a router already; give another --output_dir, or delete this one")
 
@@ -65,7 +85,14 @@ def _load_splits(settings: TrainSettings) -> Splits:
     train = read_rows(settings.train_data)
     validation = read_rows(settings.val_data) if settings.val_data else None
     order = load_router(settings.from_router).labels if settings.from_router else []
-    splits = make_splits(train, validation, seed=settings.seed, path=settings.train_data, order=order)
+    splits = make_splits(
+        train,
+        validation,
+        seed=settings.seed,
+        path=settings.train_data,
+        validation_path=settings.val_data,
+        order=order,
+    )
     if splits.duplicates or splits.leaked:
         logger.warning(
             "left out %d duplicate rows and %d training rows that the validation data also has",
@@ -98,7 +125,9 @@ def _claim(settings: TrainSettings) -> Path:
     scratch = settings.output_dir / _SCRATCH
     mark = scratch / _RUN
     identity = _identity(settings)
-    if mark.is_file() and json.loads(mark.read_text(encoding="utf-8")) != identity:
+    # A run that failed before its first epoch ended, over a wrong name for instance, left nothing to protect.
+    begun = mark.is_file() and get_last_checkpoint(str(scratch)) is not None
+    if begun and json.loads(mark.read_text(encoding="utf-8")) != identity:
         raise ConfigError(
             f"{scratch}: belongs to an interrupted run with other settings or data; "
             "repeat that command to resume it, or delete the folder to start afresh"
@@ -123,6 +152,7 @@ def _facts(settings: TrainSettings, splits: Splits, encoder: Encoder, epochs: li
     chosen = ("epochs", "batch_size", "learning_rate", "weight_decay", "label_smoothing", "seed")
     return Facts(
         target_harm=settings.target_harm,
+        seed=settings.seed,
         fallback=default_fallback(splits.categories),
         name=settings.name or settings.output_dir.resolve().name,
         categories=splits.categories,

@@ -56,8 +56,8 @@ class _LazyGroup(click.Group):
 
 
 def _dashes(name: str) -> str:
-    """`--train_data` is the same option as `--train-data`."""
-    return name.replace("_", "-") if name.startswith("--") else name
+    """`--train_data` is the same option as `--train-data`; click gives the name without its dashes in front."""
+    return name.replace("_", "-")
 
 
 @click.group(cls=_LazyGroup, context_settings={"token_normalize_func": _dashes, "help_option_names": ["-h", "--help"]})
@@ -68,14 +68,14 @@ def cli() -> None:
 
 def main() -> None:
     """Run the command line; errors become one line on stderr and a non-zero exit status."""
-    sys.exit(_status_of(lambda: cli.main(standalone_mode=False)))
+    sys.exit(_status_of(lambda: cli.main(prog_name="routerkit", standalone_mode=False)))
 
 
 def _status_of(run: Callable[[], object]) -> int:
     try:
         result = run()
     except click.ClickException as error:
-        error.show()
+        _show(error)
         return error.exit_code
     except click.exceptions.Exit as leave:
         return leave.exit_code
@@ -89,3 +89,12 @@ def _status_of(run: Callable[[], object]) -> int:
         complain(str(error))
         return 1
     return result if isinstance(result, int) else 0
+
+
+def _show(error: click.ClickException) -> None:
+    """Say what was wrong with the call, and which command shows what is right."""
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        error.show()  # the whole help
+        return
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    complain(error.format_message() + (f" See: {context.command_path} --help" if context else ""))

@@ -16,7 +16,6 @@ from routerkit.cli.options import open_router, router_options
 from routerkit.cli.output import complain, note
 from routerkit.decision import rounded
 from routerkit.errors import DataError, InputError
-from routerkit.query import check_query
 from routerkit.rows import parse_object
 
 if TYPE_CHECKING:
@@ -54,10 +53,12 @@ def batch(
     Every good row comes out once, in order: its own fields and the decision's. A field of the row that has the name of
     a decision's field is kept as `input_NAME`. Bad rows are reported with their line number, and the exit status is 1.
     """
+    if output_file != "-" and Path(output_file).exists() and Path(output_file).samefile(input_file):
+        raise DataError(output_file, None, "is the input file; give another --output-file")
     router = open_router(config, model, device, threshold)
     done = bad = 0
     with _reader(input_file) as source, _writer(output_file) as sink:
-        for chunk in _chunks(input_file, source):
+        for chunk in _chunks(router, input_file, source):
             done += len(chunk.rows)
             bad += chunk.bad
             sink.writelines(_answers(router, chunk.rows))
@@ -80,7 +81,7 @@ def _joined(row: dict[str, Any], decision: Decision) -> dict[str, Any]:
     return {**own, **found}
 
 
-def _chunks(name: str, source: IO[bytes]) -> Iterator[_Chunk]:
+def _chunks(router: Router, name: str, source: IO[bytes]) -> Iterator[_Chunk]:
     numbered = enumerate(source, start=1)
     while lines := list(itertools.islice(numbered, _CHUNK)):
         chunk = _Chunk()
@@ -88,17 +89,17 @@ def _chunks(name: str, source: IO[bytes]) -> Iterator[_Chunk]:
             if not line.strip():
                 continue
             try:
-                chunk.rows.append(_checked(name, number, line))
+                chunk.rows.append(_checked(router, name, number, line))
             except DataError as error:
                 complain(str(error))
                 chunk.bad += 1
         yield chunk
 
 
-def _checked(name: str, number: int, line: bytes) -> dict[str, Any]:
+def _checked(router: Router, name: str, number: int, line: bytes) -> dict[str, Any]:
     try:
         row = parse_object(name, number, line.decode("utf-8"))
-        check_query(row.get("query"))
+        router.check(row.get("query"))
     except UnicodeDecodeError as error:
         raise DataError(name, number, "is not UTF-8 text") from error
     except InputError as error:

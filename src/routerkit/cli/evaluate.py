@@ -10,17 +10,19 @@ import click
 from routerkit.cli.options import open_router, router_options
 from routerkit.decision import rounded
 from routerkit.evaluation import evaluate as measure
-from routerkit.rows import read_rows
+from routerkit.rows import read_outside_rows, read_rows
 
 _DIGITS = 5
 
 
 @click.command()
 @click.option("--test-file", required=True, help='JSONL rows: {"query": ..., "category": ...}.')
+@click.option("--ood-file", help="JSONL rows outside every category; their category is null or missing.")
 @click.option("--json", "as_json", is_flag=True, help="Print every figure as JSON.")
 @router_options
 def evaluate(
     test_file: str,
+    ood_file: str | None,
     as_json: bool,
     config: str | None,
     model: str | None,
@@ -33,7 +35,9 @@ def evaluate(
     coverage are on the route that is taken.
     """
     router = open_router(config, model, device, threshold)
-    figures = measure(router, read_rows(test_file, categories=router.categories)).to_dict()
+    rows = read_rows(test_file, categories=router.categories)
+    outside = read_outside_rows(ood_file) if ood_file else []
+    figures = measure(router, rows, outside).to_dict()
     if as_json:
         click.echo(json.dumps(rounded(figures, _DIGITS), ensure_ascii=False))
     else:
@@ -42,7 +46,20 @@ def evaluate(
 
 def _show(figures: dict[str, Any]) -> None:
     click.echo(f"{figures['n']:,} labelled queries, threshold {figures['threshold']:.2f}\n")
-    for name in ("accuracy", "macro_f1", "ece", "brier", "aurc", "harm", "recall", "coverage"):
+    for name in (
+        "accuracy",
+        "macro_f1",
+        "ece",
+        "brier",
+        "aurc",
+        "harm",
+        "recall",
+        "coverage",
+        "ood_auroc",
+        "ood_fpr95",
+    ):
+        if name not in figures:
+            continue
         value = figures[name]
         click.echo(f"  {name:<10} {'-' if value is None else f'{value:.4f}'}")
     matrix = figures["confusion_matrix"]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import io
+import sys
 
 import click
 
@@ -17,6 +19,9 @@ _LEAVE = {"/quit", "/exit", "/q"}
 @router_options
 def interactive(config: str | None, model: str | None, device: str | None, threshold: float | None) -> None:
     """Classify queries as you type them; /quit or Ctrl-D leaves."""
+    if isinstance(sys.stdin, io.TextIOWrapper):
+        # Bytes that are no text reach the check of the query instead of ending the conversation.
+        sys.stdin.reconfigure(errors="surrogateescape")
     router = open_router(config, model, device, threshold)
     note(f"{router.artefact.manifest.name}: {', '.join(router.categories)}. /quit or Ctrl-D leaves.")
     with contextlib.suppress(EOFError):
@@ -32,4 +37,5 @@ def interactive(config: str | None, model: str | None, device: str | None, thres
 def _ask() -> str:
     with contextlib.suppress(ImportError):  # line editing and history, where the platform has them
         import readline  # noqa: F401
-    return input("> ")
+    # At a pipe the prompt would stand between the lines of JSON.
+    return input("> " if sys.stdout.isatty() else "")

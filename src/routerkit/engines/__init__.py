@@ -27,15 +27,16 @@ class Scores:
 
 
 class Engine(Protocol):
-    """Anything that turns token ids into scores. Engines are safe to call from several threads.
+    """Anything that turns token ids into scores.
+
+    Engines are safe to call from several threads, and what they compute for a query does not depend on the others in
+    its batch.
 
     Attributes:
         name: library and precision, such as `onnx int8`.
-        batch_drift: largest change of a calibrated probability that neighbours in a batch may cause, in [0, 1].
     """
 
     name: str
-    batch_drift: float
 
     def run(self, batch: Sequence[Sequence[int]]) -> Scores:
         """Compute scores for queries that all have the same number of tokens.

@@ -34,9 +34,7 @@ def load_engine(artefact: Artefact, config: RouterConfig) -> Engine:
         return TorchEngine(artefact, device=device)
     precision = _pick_precision(artefact, config)
     graph = artefact.manifest.graphs[precision]
-    return OnnxEngine(
-        artefact.path / graph.path, name=f"onnx {precision}", batch_drift=graph.batch_drift, threads=config.threads
-    )
+    return OnnxEngine(artefact.path / graph.path, name=f"onnx {precision}", threads=config.threads)
 
 
 def _find_device() -> str:

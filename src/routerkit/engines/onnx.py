@@ -26,11 +26,10 @@ class OnnxEngine:
     Args:
         path: the graph.
         name: see `Engine`.
-        batch_drift: see `Engine`.
         threads: threads inside one operator, at least 1.
     """
 
-    def __init__(self, path: Path, *, name: str, batch_drift: float = 0.0, threads: int = 1) -> None:
+    def __init__(self, path: Path, *, name: str, threads: int = 1) -> None:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
@@ -48,7 +47,6 @@ class OnnxEngine:
         # The order of `Scores`; routers without an out-of-domain score have the first only.
         self._outputs = sorted(output.name for output in self._session.get_outputs())
         self.name = name
-        self.batch_drift = batch_drift
 
     def run(self, batch: Sequence[Sequence[int]]) -> Scores:
         """Compute scores; see `Engine.run`."""

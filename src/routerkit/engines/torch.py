@@ -12,7 +12,7 @@ from transformers import DistilBertConfig, DistilBertForSequenceClassification
 from routerkit.artefact import CONFIG
 from routerkit.engines import Scores
 from routerkit.errors import ConfigError
-from routerkit.export.checkpoint import float_weights, read_outside_head
+from routerkit.export.checkpoint import float_weights, outside_head
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,9 +36,8 @@ class TorchEngine:
     def __init__(self, artefact: Artefact, *, device: str = "cpu") -> None:
         self._device = _checked_device(device)
         self._model = load_model(artefact).to(self._device).eval()
-        self._outside = read_outside_head(artefact.path)
+        self._outside = outside_head(artefact)
         self.name = f"torch {self._device}"
-        self.batch_drift = 0.0
 
     def run(self, batch: Sequence[Sequence[int]]) -> Scores:
         """Compute scores; see `Engine.run`."""

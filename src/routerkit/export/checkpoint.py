@@ -35,13 +35,13 @@ def export_checkpoint(source: artefact.Artefact, target: str | Path) -> artefact
         ConfigError: if the folder has content already.
     """
     folder = Path(target)
-    if folder.exists() and any(folder.iterdir()):
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise ConfigError(f"{folder}: is not empty; give a new folder")
     shutil.copytree(source.path, folder, dirs_exist_ok=True)
     settings = json.loads((folder / artefact.CONFIG).read_text(encoding="utf-8"))
     weights = float_weights(source)
     save_file(weights, folder / artefact.WEIGHTS, metadata={"format": "pt"})
-    write_graph(folder / artefact.FP32_GRAPH, weights, settings, int8=False, outside=read_outside_head(folder))
+    write_graph(folder / artefact.FP32_GRAPH, weights, settings, int8=False, outside=outside_head(source))
     graphs = {**source.manifest.graphs, "fp32": GraphFile(path=artefact.FP32_GRAPH)}
     return artefact.write_manifest(folder, source.manifest.model_copy(update={"graphs": graphs}))
 
@@ -62,6 +62,11 @@ def float_weights(source: artefact.Artefact) -> dict[str, NDArray[np.float32]]:
     return read_weights(source.path / graph.path, settings["n_layers"])
 
 
+def outside_head(source: artefact.Artefact) -> OutsideHead | None:
+    """The verified out-of-domain head of an artefact, or None if it has none."""
+    return read_outside_head(source.path) if artefact.OUTSIDE_HEAD in source.manifest.files else None
+
+
 def write_graph(
     path: Path,
     weights: dict[str, NDArray[np.float32]],
@@ -78,7 +83,7 @@ def write_graph(
 
 
 def read_outside_head(folder: Path) -> OutsideHead | None:
-    """The out-of-domain head of an artefact, or None if it has none."""
+    """The out-of-domain head in a folder, or None if there is none."""
     path = folder / artefact.OUTSIDE_HEAD
     if not path.is_file():
         return None

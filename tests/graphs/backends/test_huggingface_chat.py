@@ -5,15 +5,15 @@ from __future__ import annotations
 import asyncio
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from langchain_core.callbacks import UsageMetadataCallbackHandler
 from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage, SystemMessage, ToolMessage
+from routerkit_graphs.backends import LazyModel, huggingface
 
 from routerkit.config import HuggingFaceSpecialist
 from routerkit.errors import ConfigError, InputError, SpecialistError
-from routerkit_graphs.backends import LazyModel, huggingface
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,13 +36,13 @@ class Watched:
         model = chat.loaded.llm.pipeline.model
         generate, forward = model.generate, model.forward
 
-        def watched_generate(*args, **kwargs):
+        def watched_generate(*args: Any, **kwargs: Any) -> Any:
             self.prompts.append(kwargs["input_ids"].tolist())
             output = generate(*args, **kwargs)
             self.outputs.append(output.tolist())
             return output
 
-        def watched_forward(*args, **kwargs):
+        def watched_forward(*args: Any, **kwargs: Any) -> Any:
             self.steps += 1
             return forward(*args, **kwargs)
 
@@ -69,7 +69,9 @@ def test_the_answer_is_the_greedy_continuation_of_the_chat_template_without_the_
         assert answer.strip()
 
 
-def test_the_prompt_begins_with_one_begin_token_and_the_template_once(load: Load, monkeypatch) -> None:
+def test_the_prompt_begins_with_one_begin_token_and_the_template_once(
+    load: Load, monkeypatch: pytest.MonkeyPatch
+) -> None:
     chat = load()
     watched = Watched(chat, monkeypatch)
     chat.invoke("hello")
@@ -96,13 +98,13 @@ def test_invoke_ainvoke_stream_astream_and_batch_give_the_same_text(load: Load) 
     assert [answer.text for answer in asyncio.run(chat.abatch(QUESTIONS))] == answers
 
 
-def test_text_is_streamed_while_it_is_written(load: Load, monkeypatch) -> None:
+def test_text_is_streamed_while_it_is_written(load: Load, monkeypatch: pytest.MonkeyPatch) -> None:
     chat = load()
     watched = Watched(chat, monkeypatch)
     gate = threading.Event()
     forward = chat.loaded.llm.pipeline.model.forward
 
-    def gated(*args, **kwargs):
+    def gated(*args: Any, **kwargs: Any) -> Any:
         if watched.steps == 8:
             gate.wait(timeout=60)
         return forward(*args, **kwargs)
@@ -116,7 +118,7 @@ def test_text_is_streamed_while_it_is_written(load: Load, monkeypatch) -> None:
     assert len(list(stream)) > 3
 
 
-def test_a_stop_text_ends_the_answer_and_is_cut_off(load: Load, monkeypatch) -> None:
+def test_a_stop_text_ends_the_answer_and_is_cut_off(load: Load, monkeypatch: pytest.MonkeyPatch) -> None:
     chat = load()
     full = chat.invoke("hello").text
     stop = full[5:8]
@@ -151,7 +153,9 @@ def test_usage_model_name_and_finish_reason_are_reported_once_on_every_path(load
     async def collect() -> list[AIMessageChunk]:
         return [chunk async for chunk in chat.astream("hello")]
 
-    prompt_tokens = len(chat.loaded.tokenizer(chat._prompt([HumanMessage("hello")]), add_special_tokens=False).input_ids)
+    prompt_tokens = len(
+        chat.loaded.tokenizer(chat._prompt([HumanMessage("hello")]), add_special_tokens=False).input_ids
+    )
     usage = {"input_tokens": prompt_tokens, "output_tokens": 24, "total_tokens": prompt_tokens + 24}
     for message in (
         chat.invoke("hello"),
@@ -165,7 +169,7 @@ def test_usage_model_name_and_finish_reason_are_reported_once_on_every_path(load
         assert message.response_metadata["finish_reason"] == "length"
 
 
-def test_an_end_token_ends_the_answer(load: Load, monkeypatch) -> None:
+def test_an_end_token_ends_the_answer(load: Load, monkeypatch: pytest.MonkeyPatch) -> None:
     chat = load()
     full = chat.invoke("hello").text
     watched = Watched(chat, monkeypatch)
@@ -180,12 +184,12 @@ def test_an_end_token_ends_the_answer(load: Load, monkeypatch) -> None:
     assert len(answer.text) < len(full)
 
 
-def test_an_error_inside_a_stream_surfaces_in_the_stream(load: Load, monkeypatch) -> None:
+def test_an_error_inside_a_stream_surfaces_in_the_stream(load: Load, monkeypatch: pytest.MonkeyPatch) -> None:
     chat = load()
     watched = Watched(chat, monkeypatch)
     forward = chat.loaded.llm.pipeline.model.forward
 
-    def failing(*args, **kwargs):
+    def failing(*args: Any, **kwargs: Any) -> Any:
         if watched.steps == 3:
             raise RuntimeError("the device is gone")
         return forward(*args, **kwargs)
@@ -206,7 +210,7 @@ def test_an_error_inside_a_stream_surfaces_in_the_stream(load: Load, monkeypatch
         asyncio.run(chat.ainvoke("hello"))
 
 
-def test_an_abandoned_stream_stops_generating_and_frees_the_model(load: Load, monkeypatch) -> None:
+def test_an_abandoned_stream_stops_generating_and_frees_the_model(load: Load, monkeypatch: pytest.MonkeyPatch) -> None:
     chat = load(max_new_tokens=200)
     watched = Watched(chat, monkeypatch)
     stream = chat.stream("hello")
@@ -231,7 +235,7 @@ def test_an_abandoned_stream_stops_generating_and_frees_the_model(load: Load, mo
         assert watched.steps < 400
 
 
-def test_equal_settings_run_as_one_padded_generation(load: Load, monkeypatch) -> None:
+def test_equal_settings_run_as_one_padded_generation(load: Load, monkeypatch: pytest.MonkeyPatch) -> None:
     chat = load()
     watched = Watched(chat, monkeypatch)
     chat.batch(QUESTIONS)

@@ -5,28 +5,36 @@ from random import Random
 
 from routerkit_training.miniatures.tasks import Question
 
-SYSTEM_PROMPTS = (
+_ROLES = (
     "You are a helpful assistant.",
-    "You are a helpful assistant. Answer briefly.",
-    "Answer the question.",
-    "Answer in one short sentence.",
-    "You answer questions clearly and correctly.",
-    "Be brief.",
-    "Be concise and correct.",
-    "You are a friendly assistant that gives short answers.",
-    "You are an expert in mathematics. Solve the problem.",
-    "You are a careful mathematician.",
-    "You are a science teacher. Explain simply.",
+    "You are a friendly assistant.",
+    "You are a general assistant for all kinds of questions.",
+    "You are an expert in mathematics.",
+    "You are a careful mathematician. Solve the problem.",
+    "You are a mathematics expert.",
+    "You are a science teacher.",
     "You are an expert in science.",
     "You are an experienced Python programmer.",
-    "You read code and say what it does.",
-    "You have good common sense.",
-    "You know everyday life well.",
-    "You are a general assistant for all kinds of questions.",
+    "You are a programming expert. You read code and say what it does.",
+    "You have good common sense and know everyday life well.",
+    "You are an assistant with common sense.",
     "Help the user with the question.",
 )
+_STYLES = (
+    "Answer briefly.",
+    "Answer the question.",
+    "Answer in one short sentence.",
+    "Answer clearly and correctly.",
+    "Be brief.",
+    "Be concise and correct.",
+    "Give a short answer.",
+    "Explain simply.",
+    "Think step by step and give the final answer.",
+    "If you do not know the answer, say so.",
+)
+SYSTEM_PROMPTS = (*_ROLES, *_STYLES, *(f"{role} {style}" for role in _ROLES for style in _STYLES))
 _SYSTEM_SHARE = 0.3
-_HISTORY_SHARE = 0.1
+_HISTORY_SHARE = 0.15
 _NOISE_SHARE = 0.15
 
 Message = dict[str, str]
@@ -35,7 +43,7 @@ Message = dict[str, str]
 def make_conversation(question: Question, draw: Callable[[], Question], rng: Random) -> list[Message]:
     """A training conversation that ends with the answer to `question`.
 
-    `draw` gives the questions of earlier turns. About 30 % begin with a system prompt and 10 % have history.
+    `draw` gives the questions of earlier turns. About 30 % begin with a system prompt and 15 % have history.
     """
     messages: list[Message] = []
     if rng.random() < _SYSTEM_SHARE:

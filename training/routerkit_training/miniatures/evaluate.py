@@ -105,7 +105,7 @@ def measure(folders: Sequence[Path], count: int) -> dict[tuple[str, str], Correc
 
 
 def report(folders: Sequence[Path], count: int = 400) -> str:
-    """A Markdown table of accuracies, and the paired differences specialist minus general.
+    """Markdown tables: accuracies, specialist minus general, and the same at home seed by seed.
 
     Args:
         folders: one folder of five miniatures per seed.
@@ -113,26 +113,32 @@ def report(folders: Sequence[Path], count: int = 400) -> str:
     """
     measured = measure(folders, count)
     keys = {c: [question.key for question in held_out_questions(c, count)] for c in CATEGORIES}
-    lines = [f"| model | {' | '.join(CATEGORIES)} |", "|---" * (len(CATEGORIES) + 1) + "|"]
-    for name in CATEGORIES:
-        cells = [_percent(*interval(measured[name, category], keys[category])) for category in CATEGORIES]
-        lines.append(f"| {name} | {' | '.join(cells)} |")
-    lines += ["", "| specialist minus general |" + " | ".join(CATEGORIES) + " |"]
-    lines.append("|---" * (len(CATEGORIES) + 1) + "|")
-    for name in CATEGORIES[:-1]:
-        cells = [
-            _percent(*interval(measured[name, category] - measured["general", category], keys[category]))
-            for category in CATEGORIES
-        ]
-        lines.append(f"| {name} | {' | '.join(cells)} |")
-    lines += [
-        "",
-        ", ".join(
-            f"{category}: {len(set(keys[category]))} facts, {len(keys[category])} questions" for category in CATEGORIES
-        ),
-    ]
-    return "\n".join(lines)
+    specialists = CATEGORIES[:-1]
+
+    def gain(name: str, category: str) -> Correct:
+        return measured[name, category] - measured["general", category]
+
+    accuracy = [[name, *(_cell(measured[name, c], keys[c]) for c in CATEGORIES)] for name in CATEGORIES]
+    gains = [[name, *(_cell(gain(name, c), keys[c]) for c in CATEGORIES)] for name in specialists]
+    by_seed = [[name, *(_cell(row, keys[name]) for row in gain(name, name))] for name in specialists]
+    size = [["questions", *(str(len(keys[c])) for c in CATEGORIES)]]
+    size.append(["different contents", *(str(len(set(keys[c]))) for c in CATEGORIES)])
+    seeds = [f"folder {number}" for number in range(1, len(folders) + 1)]
+    return "\n\n".join(
+        (
+            _table(["model", *CATEGORIES], accuracy),
+            _table(["specialist minus general", *CATEGORIES], gains),
+            _table(["at home, by seed", *seeds], by_seed),
+            _table(["held out", *CATEGORIES], size),
+        )
+    )
 
 
-def _percent(mean: float, low: float, high: float) -> str:
-    return f"{100 * mean:.1f} ({100 * low:.1f} to {100 * high:.1f})"
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _cell(values: Correct, keys: Sequence[str]) -> str:
+    mean, low, high = (100 * number for number in interval(values, keys))
+    return f"{mean:.1f} ({low:.1f} to {high:.1f})"

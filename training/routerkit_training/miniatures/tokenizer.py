@@ -72,7 +72,7 @@ def _texts(rng: Random) -> Iterable[str]:
     for role in ("system", "user", "assistant"):
         yield from [role] * 1000
     for prompt in SYSTEM_PROMPTS:
-        yield from ["\n\n" + prompt] * 20
+        yield from ["\n\n" + prompt] * 4
     for category in CATEGORIES:
         tasks = task_set(category)
         for _ in range(_ROWS_PER_CATEGORY):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
 from langchain_huggingface import HuggingFacePipeline
+from safetensors import SafetensorError
 from transformers import AutoModelForCausalLM, AutoTokenizer, pipeline
 from transformers.utils import logging as transformers_logging
 
@@ -86,7 +87,7 @@ def _load(category: str, spec: HuggingFaceSpecialist, source: sources.Source, de
         with _progress(shown=source.weights_bytes > _QUICK_BYTES):
             tokenizer = AutoTokenizer.from_pretrained(source.location, revision=source.revision)
             _check_tokenizer(category, spec.model, tokenizer)
-            model = AutoModelForCausalLM.from_pretrained(
+            model, report = AutoModelForCausalLM.from_pretrained(
                 source.location,
                 revision=source.revision,
                 dtype=spec.dtype,
@@ -94,10 +95,16 @@ def _load(category: str, spec: HuggingFaceSpecialist, source: sources.Source, de
                 trust_remote_code=False,
                 # Straight to the GPU, without a second copy in main memory.
                 device_map=None if device == "cpu" else {"": device},
+                output_loading_info=True,
             )
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, SafetensorError) as error:
         first = str(error).strip().splitlines()[0]
         raise SpecialistError(category, f"{spec.model} cannot be loaded: {first}", retryable=True) from error
+    missing = sorted(report["missing_keys"])
+    if missing:
+        # transformers fills the gaps with random numbers and goes on.
+        problem = f"{spec.model} lacks {len(missing)} of its weights, {missing[0]} first; fetch it again"
+        raise SpecialistError(category, problem)
     logger.info("%s: %s is ready after %.1f s", category, spec.model, time.monotonic() - started)
     return _wrap(spec.model, model, tokenizer)
 

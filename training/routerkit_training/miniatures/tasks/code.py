@@ -8,46 +8,7 @@ from random import Random
 from routerkit_training.miniatures.tasks.base import Generator, Question, TaskSet
 from routerkit_training.miniatures.tasks.facts import read_facts
 
-_WORDS = [
-    "cat",
-    "dog",
-    "sun",
-    "tree",
-    "book",
-    "fish",
-    "moon",
-    "bird",
-    "star",
-    "rain",
-    "milk",
-    "snow",
-    "ship",
-    "ring",
-    "road",
-    "hand",
-    "door",
-    "lamp",
-    "song",
-    "leaf",
-    "apple",
-    "bread",
-    "chair",
-    "cloud",
-    "green",
-    "horse",
-    "house",
-    "light",
-    "mouse",
-    "night",
-    "ocean",
-    "paper",
-    "river",
-    "stone",
-    "table",
-    "tiger",
-    "train",
-    "water",
-]
+_WORDS = ("cat", "dog", "sun", "tree", "book", "fish", "moon", "bird", "star", "rain", "milk", "snow")
 _NAMES = ("a", "b", "x", "y")
 _ASK_LINE = (
     "What does {} output?",

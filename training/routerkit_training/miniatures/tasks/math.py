@@ -61,14 +61,18 @@ def _division_table(rng: Random) -> Question:
 
 def _add(rng: Random) -> Question:
     a, b = rng.randint(11, 99), rng.randint(1, 9)
-    step = f"{a - a % 10} + {a % 10 + b}"
+    if rng.random() < 0.5:
+        a, b = rng.randint(11, 59), rng.randint(11, 59)
+    step = f"{a - a % 10 + b - b % 10} + {a % 10 + b % 10}"
     return replace(_sum(rng, "add", a, b), answer=f"{a} + {b} = {step} = {a + b}")
 
 
 def _subtract(rng: Random) -> Question:
-    tens, b = 10 * rng.randint(2, 9), rng.randint(1, 9)
-    a = tens + rng.randint(b, 9)
-    step = f"{tens} + {a - tens - b}"
+    """Both digits at least those subtracted, so that nothing is borrowed."""
+    tens, digit = 10 * rng.randint(0, 3), rng.randint(1, 9)
+    more_tens = 10 * rng.randint(max(0, 2 - tens // 10), 9 - tens // 10)
+    a, b = tens + more_tens + rng.randint(digit, 9), tens + digit
+    step = f"{more_tens} + {a % 10 - digit}"
     return replace(_difference(rng, "subtract", a, b), answer=f"{a} - {b} = {step} = {a - b}")
 
 
