@@ -43,7 +43,7 @@ bench: $(STAMP)
 	$(BIN)/python tests/benchmarks/bench.py
 
 docs: $(STAMP)
-	$(BIN)/python -m routerkit.reference
+	$(BIN)/python -m routerkit.cli.reference
 
 starter: $(STAMP)
 	$(BIN)/python -m routerkit_training.starter --data "$(DATA)" --encoder "$(ENCODER)" --output-dir router_model/starter

@@ -194,7 +194,7 @@ def test_a_served_file_without_a_digest_is_refused(tiny_copy: Path, name: str) -
 def test_a_graph_outside_the_verified_files_is_refused(tiny_copy: Path, tmp_path: Path) -> None:
     shutil.copy(tiny_copy / INT8_GRAPH, tmp_path / "foreign.onnx")
     forge(tiny_copy, lambda content: content["graphs"]["int8"].update(path="../foreign.onnx"))
-    with pytest.raises(ArtefactError, match="is not listed in routerkit.json"):
+    with pytest.raises(ArtefactError, match=r"is not listed in routerkit\.json"):
         artefact.read(tiny_copy)
 
 

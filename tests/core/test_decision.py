@@ -87,4 +87,4 @@ def test_results_can_be_copied_and_sent_to_another_process() -> None:
 
 def test_results_are_made_with_named_fields_only() -> None:
     with pytest.raises(TypeError):
-        Prediction("math", 0.5, {})  # type: ignore[misc, call-arg, arg-type]
+        Prediction("math", 0.5, {})  # type: ignore[call-arg]

@@ -59,6 +59,6 @@ def test_the_promised_names_are_complete_and_sorted() -> None:
 
 
 def test_an_unknown_name_is_answered_with_the_names_there_are() -> None:
-    with pytest.raises(AttributeError, match="module 'routerkit' has no attribute 'Ruoter'; it has .*Router"):
+    with pytest.raises(AttributeError, match=r"module 'routerkit' has no attribute 'Ruoter'; it has .*Router"):
         routerkit.Ruoter  # noqa: B018 - looking it up is the test
     assert not hasattr(routerkit, "nothing")

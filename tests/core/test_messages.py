@@ -43,7 +43,7 @@ def test_every_way_of_passing_a_question_gives_its_text(value: Any) -> None:
 
 @pytest.mark.parametrize(
     "later",
-    [[AIMessage("4")], [SystemMessage("Be brief.")], [CALL, RESULT], [CALL], [AIMessageChunk("4")]],
+    [[AIMessage("4")], [SystemMessage("Be brief.")], [CALL, RESULT], [CALL], [AIMessageChunk(content="4")]],
     ids=["answer", "system", "tool result", "tool call", "chunk"],
 )
 def test_what_comes_after_the_last_question_is_not_what_the_person_asked(later: list[Any]) -> None:
@@ -68,7 +68,7 @@ def test_the_text_of_content_blocks_is_joined_and_pictures_are_left_out() -> Non
     "value", [[], [AIMessage("4")], [SystemMessage("Be brief.")], RESULT, {"messages": []}], ids=str
 )
 def test_without_a_human_message_there_is_nothing_to_route(value: Any) -> None:
-    with pytest.raises(InputError, match='no human message to route.*at least one message of role "user"'):
+    with pytest.raises(InputError, match=r'no human message to route.*at least one message of role "user"'):
         query_of(value)
 
 
@@ -76,7 +76,7 @@ def test_a_state_without_messages_is_answered_with_the_keys_it_has() -> None:
     with pytest.raises(
         InputError, match=r"no 'messages' \(its keys: \['1', 'question'\]\).*passes \{'messages': \.\.\.\}"
     ):
-        query_of({"question": "What is 2+2?", 1: "odd"})
+        query_of({"question": "What is 2+2?", "1": "odd"})
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,8 @@ SCORES = st.lists(st.sampled_from([0.0, 0.25, 0.5, 0.75, 1.0]), min_size=1, max_
 @pytest.fixture(scope="module")
 def sklearn() -> ModuleType:
     """The reference for whatever it defines as we do."""
-    return pytest.importorskip("sklearn.metrics", reason="the reference needs the extra `train`")
+    found: ModuleType = pytest.importorskip("sklearn.metrics", reason="the reference needs the extra `train`")
+    return found
 
 
 @given(pairs=LABELS)

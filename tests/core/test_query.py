@@ -46,6 +46,7 @@ def test_the_limit_can_be_set() -> None:
     "query",
     [
         "What is 2\0+2?",
+        "a long text with a single one at its very end " * 20 + "\0",
         "a\ud800b",
         "\udfff",
         "\x01\x02\x03abc",
@@ -53,7 +54,16 @@ def test_the_limit_can_be_set() -> None:
         random.Random(0).randbytes(400).decode("utf-8", errors="replace"),
         random.Random(0).randbytes(400).decode("utf-8", errors="surrogateescape"),
     ],
-    ids=["NUL", "lone high surrogate", "lone low surrogate", "controls", "program", "replaced bytes", "escaped bytes"],
+    ids=[
+        "NUL",
+        "NUL in a long text",
+        "lone high surrogate",
+        "lone low surrogate",
+        "controls",
+        "program",
+        "replaced bytes",
+        "escaped bytes",
+    ],
 )
 def test_binary_data_read_as_text_is_refused(query: str) -> None:
     with pytest.raises(InputError, match="looks like binary data"):
@@ -65,7 +75,7 @@ def test_binary_data_read_as_text_is_refused(query: str) -> None:
     [
         "What is 2+2?",
         "?",
-        "為什麼天空是藍色的？",
+        "為什麼天空是藍色的\uff1f",
         "👩‍👩‍👧‍👦 is this one family? 🇺🇳",
         "ما هو الجذر التربيعي لتسعة؟",
         "e\u0301 \u202eright to left\u202c",

@@ -28,7 +28,7 @@ SHIFTS = [-1e-2, -1e-4, -1e-5, 1e-5, 1e-4, 1e-2]
 """Distances of a threshold from a confidence, down to a little more than float32 can tell apart."""
 AWKWARD = [
     "?",
-    "為什麼天空是藍色的？",
+    "為什麼天空是藍色的\uff1f",
     "👩‍👩‍👧‍👦🇺🇳",
     "\x1b[31mred\x1b[0m",
     "[SEP] [CLS] [PAD]",

@@ -154,7 +154,7 @@ def test_a_file_that_is_not_utf_8_is_named(path: Path) -> None:
 
 def test_a_missing_file_and_a_folder_are_named(path: Path) -> None:
     for wrong in (path, path.parent):
-        with pytest.raises(DataError, match="cannot be read .*; check the path"):
+        with pytest.raises(DataError, match=r"cannot be read .*; check the path"):
             read_rows(wrong)
 
 

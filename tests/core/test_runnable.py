@@ -1,8 +1,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections import UserDict
 from typing import TYPE_CHECKING, Any, NotRequired
-from uuid import UUID
 
 import pytest
 from langchain_core.callbacks import BaseCallbackHandler
@@ -37,7 +37,7 @@ class Recorder(BaseCallbackHandler):
         self.started: list[str] = []
         self.failed = 0
 
-    def on_chain_start(self, *_args: Any, run_id: UUID, name: str = "", **_kwargs: Any) -> None:
+    def on_chain_start(self, *_args: Any, name: str = "", **_kwargs: Any) -> None:
         self.started.append(name)
 
     def on_chain_error(self, *_args: Any, **_kwargs: Any) -> None:
@@ -61,6 +61,7 @@ def test_a_state_gives_the_update_that_a_graph_stores(runnable: RouterRunnable, 
     update = runnable.invoke({"messages": [HumanMessage("the sum")], "other": 5})
     assert update == {"route": "math", "decision": believer.route_query("the sum").to_dict()}
     assert type(update["decision"]) is dict
+    assert runnable.invoke(UserDict({"messages": "the sum"})) == update
 
 
 def test_every_entrance_gives_what_invoke_gives(runnable: RouterRunnable) -> None:
@@ -140,7 +141,7 @@ def test_tracing_sees_one_run_for_each_input_and_which_of_them_failed(runnable: 
 
 
 def test_it_composes_with_prompts_and_functions(runnable: RouterRunnable) -> None:
-    prompt = ChatPromptTemplate.from_messages([("system", "Be brief."), ("user", "{word}")])
+    prompt: Any = ChatPromptTemplate.from_messages([("system", "Be brief."), ("user", "{word}")])
     chain = prompt | runnable | RunnableLambda(lambda decision: decision.route)
     assert chain.invoke({"word": "atom"}) == "science"
     assert chain.batch([{"word": "sum"}, {"word": "rain"}]) == ["math", "general"]
@@ -151,7 +152,7 @@ def answer(name: str) -> Callable[[State], dict[str, Any]]:
 
 
 def test_it_is_a_node_of_a_graph_and_its_decision_survives_a_checkpoint(runnable: RouterRunnable) -> None:
-    builder = StateGraph(State)
+    builder: Any = StateGraph(State)
     builder.add_node("router", runnable)
     for name in runnable.router.categories:
         builder.add_node(name, answer(name))

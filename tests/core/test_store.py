@@ -8,6 +8,7 @@ import threading
 from contextlib import contextmanager
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 import pytest
@@ -142,10 +143,8 @@ def test_a_hub_id_that_no_hub_would_accept_is_an_artefact_error_too() -> None:
 
 
 def test_without_the_hub_client_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    real = errors.find_spec
-
     def without_hub(name: str) -> ModuleSpec | None:
-        return None if name == "huggingface_hub" else real(name)
+        return None if name == "huggingface_hub" else find_spec(name)
 
     monkeypatch.setattr(errors, "find_spec", without_hub)
     with pytest.raises(MissingExtraError, match=r'huggingface_hub.*pip install "routerkit\[local\]"'):

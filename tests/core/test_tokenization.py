@@ -22,7 +22,7 @@ AWKWARD = [
     "what is the sum",
     "WHAT Is thé SUM?!",
     "[CLS] [SEP] [PAD] [UNK]",
-    "為什麼天空是藍色的？",
+    "為什麼天空是藍色的\uff1f",
     "👩‍👩‍👧‍👦🇺🇳",
     "e\u0301\u0302\u0303 \u200b\u202e\ufeff",
     "\x1b[31mred\x1b[0m",

@@ -43,7 +43,7 @@ DOUBTFUL_SOURCES = frozenset({"math-hendrycks", "mmlu-pro-stemez", "conala", "co
 ROWS_PER_SOURCE = 400
 """Most rows of one public source and category: more of one style teaches the style, not the category."""
 
-RECIPE = {"epochs": 3, "batch_size": 32, "learning_rate": 1.5e-4, "label_smoothing": 0.05, "max_tokens": 256}
+RECIPE = {"epochs": 3, "batch_size": 32, "learning_rate": 1.5e-4, "label_smoothing": 0.05, "max_tokens": 128}
 """The settings that the ablations in RESULTS.md chose."""
 
 logger = logging.getLogger(__name__)

@@ -8,11 +8,11 @@ import json
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, Unpack
 
 import click
 
-from routerkit.cli.options import open_router, router_options
+from routerkit.cli.options import RouterOptions, open_router, router_options
 from routerkit.cli.output import complain, note
 from routerkit.decision import rounded
 from routerkit.errors import DataError, InputError
@@ -40,14 +40,7 @@ class _Chunk:
 @click.option("--input-file", required=True, help="JSONL with a field `query`; - reads standard input.")
 @click.option("--output-file", default="-", show_default=True, help="JSONL; - writes standard output.")
 @router_options
-def batch(
-    input_file: str,
-    output_file: str,
-    config: str | None,
-    model: str | None,
-    device: str | None,
-    threshold: float | None,
-) -> int:
+def batch(input_file: str, output_file: str, **options: Unpack[RouterOptions]) -> int:
     """Classify a file of queries, one JSON object a line.
 
     Every good row comes out once, in order: its own fields and the decision's. A field of the row that has the name of
@@ -55,7 +48,7 @@ def batch(
     """
     if output_file != "-" and Path(output_file).exists() and Path(output_file).samefile(input_file):
         raise DataError(output_file, None, "is the input file; give another --output-file")
-    router = open_router(config, model, device, threshold)
+    router = open_router(options)
     done = bad = 0
     with _reader(input_file) as source, _writer(output_file) as sink:
         for chunk in _chunks(router, input_file, source):

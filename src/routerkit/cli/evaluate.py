@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, Unpack
 
 import click
 
-from routerkit.cli.options import open_router, router_options
+from routerkit.cli.options import RouterOptions, open_router, router_options
 from routerkit.decision import rounded
 from routerkit.evaluation import evaluate as measure
 from routerkit.rows import read_outside_rows, read_rows
@@ -20,21 +20,13 @@ _DIGITS = 5
 @click.option("--ood-file", help="JSONL rows outside every category; their category is null or missing.")
 @click.option("--json", "as_json", is_flag=True, help="Print every figure as JSON.")
 @router_options
-def evaluate(
-    test_file: str,
-    ood_file: str | None,
-    as_json: bool,
-    config: str | None,
-    model: str | None,
-    device: str | None,
-    threshold: float | None,
-) -> None:
+def evaluate(test_file: str, ood_file: str | None, as_json: bool, **options: Unpack[RouterOptions]) -> None:
     """Measure a router on labelled queries.
 
     Accuracy, F1 and the confusion matrix are on the most probable category, before any threshold; harm, recall and
     coverage are on the route that is taken.
     """
-    router = open_router(config, model, device, threshold)
+    router = open_router(options)
     rows = read_rows(test_file, categories=router.categories)
     outside = read_outside_rows(ood_file) if ood_file else []
     figures = measure(router, rows, outside).to_dict()

@@ -5,10 +5,11 @@ from __future__ import annotations
 import contextlib
 import io
 import sys
+from typing import Unpack
 
 import click
 
-from routerkit.cli.options import open_router, router_options
+from routerkit.cli.options import RouterOptions, open_router, router_options
 from routerkit.cli.output import complain, note, show_decision
 from routerkit.errors import InputError
 
@@ -17,12 +18,12 @@ _LEAVE = {"/quit", "/exit", "/q"}
 
 @click.command()
 @router_options
-def interactive(config: str | None, model: str | None, device: str | None, threshold: float | None) -> None:
+def interactive(**options: Unpack[RouterOptions]) -> None:
     """Classify queries as you type them; /quit or Ctrl-D leaves."""
     if isinstance(sys.stdin, io.TextIOWrapper):
         # Bytes that are no text reach the check of the query instead of ending the conversation.
         sys.stdin.reconfigure(errors="surrogateescape")
-    router = open_router(config, model, device, threshold)
+    router = open_router(options)
     note(f"{router.artefact.manifest.name}: {', '.join(router.categories)}. /quit or Ctrl-D leaves.")
     with contextlib.suppress(EOFError):
         while (query := _ask()) not in _LEAVE:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypedDict, TypeVar
 
 import click
 
@@ -28,10 +28,20 @@ def router_options(command: F) -> F:
     return command
 
 
-def open_router(config: str | None, model: str | None, device: str | None, threshold: float | None) -> Router:
+class RouterOptions(TypedDict):
+    """What `router_options` adds to a command's arguments."""
+
+    config: str | None
+    model: str | None
+    device: str | None
+    threshold: float | None
+
+
+def open_router(options: RouterOptions) -> Router:
     """Load the router that the options describe; options win over the configuration file."""
+    config, threshold = options["config"], options["threshold"]
     graph = GraphConfig.load(config)
-    given = {"model_path": model, "device": device, "confidence_threshold": threshold}
+    given = {"model_path": options["model"], "device": options["device"], "confidence_threshold": threshold}
     settings = graph.router_config.model_dump() | {key: value for key, value in given.items() if value is not None}
     if threshold is not None:
         settings["category_thresholds"] = {}

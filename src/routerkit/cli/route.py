@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import sys
+from typing import Unpack
 
 import click
 
-from routerkit.cli.options import open_router, router_options
+from routerkit.cli.options import RouterOptions, open_router, router_options
 from routerkit.cli.output import show_decision
 from routerkit.errors import InputError
 
@@ -15,13 +16,11 @@ from routerkit.errors import InputError
 @click.argument("query", required=False)
 @router_options
 @click.option("--json", "as_json", is_flag=True, help="Print JSON also at a terminal.")
-def route(
-    query: str | None, config: str | None, model: str | None, device: str | None, threshold: float | None, as_json: bool
-) -> None:
+def route(query: str | None, as_json: bool, **options: Unpack[RouterOptions]) -> None:
     """Classify QUERY and print the decision; without QUERY, or with -, standard input is one query."""
     if query in {None, "-"}:
         query = _read_stdin()
-    decision = open_router(config, model, device, threshold).route_query(query or "")
+    decision = open_router(options).route_query(query or "")
     show_decision(decision, as_json=as_json)
 
 

@@ -119,7 +119,8 @@ def test_an_out_of_domain_head_adds_one_score_and_leaves_the_logits_alone(
     found = scored.run(batch)
     np.testing.assert_array_equal(found.logits, plain.run(batch).logits)
     assert found.outside is not None
-    assert (found.outside.shape, found.outside.dtype) == ((4,), np.float32)
+    assert found.outside.shape == (4,)
+    assert found.outside.dtype == np.float32
     raised = OutsideHead(weight=head.weight, bias=1.5)
     higher = OnnxEngine(saved(tmp_path / "higher.onnx", weights, int8=int8, outside=raised), name="higher").run(batch)
     assert higher.outside is not None
