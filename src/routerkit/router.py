@@ -166,6 +166,8 @@ class Router:
         return f"Router({manifest.name!r}, engine={self._engine.name!r}, categories={manifest.categories})"
 
     def _checked(self, queries: Sequence[str]) -> list[str]:
+        if isinstance(queries, str):
+            raise InputError("a batch must be a list of queries, got one string; use route_query for a single query")
         checked = []
         for position, query in enumerate(queries):
             try:

@@ -15,6 +15,7 @@ from routerkit.config import RouterConfig
 from routerkit.errors import ConfigError, InputError
 from routerkit.policy import ThresholdPolicy
 from routerkit.router import Router
+from routerkit.testing import fake_router
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -282,3 +283,10 @@ def test_a_router_says_what_it_is(tiny_router: Router) -> None:
 def test_the_categories_cannot_be_changed_through_the_list_that_is_given_out(believer: Router) -> None:
     believer.categories.clear()
     assert len(believer.categories) == 5
+
+
+def test_a_string_in_place_of_a_batch_is_refused_instead_of_routed_letter_by_letter(tmp_path: Path) -> None:
+    router = fake_router(tmp_path, {"sum": {"math": 1.0}})
+
+    with pytest.raises(InputError, match="got one string"):
+        router.route_batch("sum")
