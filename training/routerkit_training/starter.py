@@ -29,10 +29,12 @@ from routerkit.rows import Row, read_rows
 from routerkit_training.corpus import Part, part_path
 from routerkit_training.packing import figures_on, pack, with_figures, write_reference
 from routerkit_training.settings import TrainSettings
-from routerkit_training.train import learn
+from routerkit_training.train import learn, train_router
 
 if TYPE_CHECKING:
     from routerkit_training.encoder import Encoder
+    from routerkit_training.splits import Splits
+    from routerkit_training.train import Learnt
 
 ENCODER_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 """Digest of the weights of all-MiniLM-L6-v2."""
@@ -44,7 +46,10 @@ ROWS_PER_SOURCE = 400
 """Most rows of one public source and category: more of one style teaches the style, not the category."""
 
 RECIPE = {"epochs": 3, "batch_size": 32, "learning_rate": 1.5e-4, "label_smoothing": 0.05, "max_tokens": 128}
-"""The settings that the ablations in RESULTS.md chose."""
+"""The first stage: an even sample of every source, and the corpus."""
+
+SECOND_STAGE = {"epochs": 1, "learning_rate": 1e-4}
+"""The second stage: once more over every row, for the sources that the even sample cut short."""
 
 logger = logging.getLogger(__name__)
 
@@ -56,44 +61,61 @@ _BASE = BaseModelInfo(name="all-MiniLM-L6-v2, converted to DistilBERT", sha256=E
 @click.option("--data", type=click.Path(path_type=Path), required=True, help="Folder of the public query data.")
 @click.option("--encoder", type=click.Path(path_type=Path), required=True, help="Folder of all-MiniLM-L6-v2.")
 @click.option("--output-dir", type=click.Path(path_type=Path), required=True, help="Where the router goes.")
-@click.option("--epochs", default=RECIPE["epochs"], show_default=True)
 @click.option("--seed", default=0, show_default=True)
-def build_starter(data: Path, encoder: Path, output_dir: Path, epochs: int, seed: int) -> None:
+def build_starter(data: Path, encoder: Path, output_dir: Path, seed: int) -> None:
     """Train the starter on the public query data and the project's corpus, and keep its int8 graph only."""
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     _check_encoder(encoder)
     work = output_dir.with_name(f"{output_dir.name}-float")
     work.mkdir(parents=True, exist_ok=True)
-    train = _learn_from(data / "train.jsonl", seed) + read_rows(part_path("train"))
+    public = _trusted(read_rows(data / "train.jsonl"))
+    corpus = read_rows(part_path("train"))
     validation = _trusted(read_rows(data / "validation.jsonl")) + read_rows(part_path("dev"))
-    settings = TrainSettings(
-        train_data=_write(work / "train.jsonl", train),
+    balanced = TrainSettings(
+        train_data=_write(work / "balanced.jsonl", _even(public, seed) + corpus),
         val_data=_write(work / "validation.jsonl", validation),
-        output_dir=work / "router",
+        output_dir=work / "balanced",
         base_model=str(encoder),
         reference=False,
         name="starter",
         seed=seed,
-        **{**RECIPE, "epochs": epochs},
+        **RECIPE,
     )
-    learnt = learn(settings)
+    train_router(balanced)
+    everything = {
+        "train_data": _write(work / "everything.jsonl", public + corpus),
+        "output_dir": work / "everything",
+        "from_router": str(balanced.output_dir),
+        **SECOND_STAGE,
+    }
+    ship(learn(balanced.model_copy(update=everything)), output_dir, data, seed)
+
+
+def ship(learnt: Learnt, output_dir: Path, data: Path, seed: int) -> artefact.Artefact:
+    """Round a trained classifier, keep its int8 graph only, and measure it before and after.
+
+    Args:
+        learnt: the trained classifier and its rows.
+        output_dir: where the starter goes; the float artefacts go beside it.
+        data: folder of the public query data.
+        seed: of the sample of reference rows.
+    """
+    work = output_dir.with_name(f"{output_dir.name}-float")
     trained = pack(work / "trained", learnt.encoder, learnt.tokenizer, learnt.splits, learnt.facts)
     round_weights(learnt.encoder, work / "rounding.onnx")
     rounded = pack(work / "rounded", learnt.encoder, learnt.tokenizer, learnt.splits, learnt.facts)
     shutil.rmtree(output_dir, ignore_errors=True)
-    starter = write_int8_only(rounded, output_dir, _sources(data, len(train), len(validation)))
+    starter = write_int8_only(rounded, output_dir, _sources(data, learnt.splits))
     write_reference(output_dir, _labelled("train"), _labelled("dev"), seed)
-    with_figures(
-        starter,
-        validation,
-        **{
-            "public data, validation part": figures_on(starter, read_rows(data / "validation.jsonl")),
-            "public data, test part": figures_on(starter, read_rows(data / "test.jsonl")),
-            "public data, test part, float weights": figures_on(trained, read_rows(data / "test.jsonl")),
-            "corpus, development part": figures_on(starter, read_rows(part_path("dev"))),
-        },
-    )
+    test = read_rows(data / "test.jsonl")
+    figures = {
+        "public data, validation part": figures_on(starter, read_rows(data / "validation.jsonl")),
+        "public data, test part": figures_on(starter, test),
+        "public data, test part, trained float weights": figures_on(trained, test, precision="fp32"),
+        "corpus, development part": figures_on(starter, read_rows(part_path("dev"))),
+    }
     logger.info("wrote %s; the float weights it was rounded from are in %s", output_dir, trained.path)
+    return with_figures(starter, learnt.splits.validation + learnt.splits.outside_validation, **figures)
 
 
 def round_weights(encoder: Encoder, scratch: Path) -> None:
@@ -123,8 +145,10 @@ def write_int8_only(packed: artefact.Artefact, folder: Path, data: list[DataSour
     )
 
 
-def _sources(data: Path, n_train: int, n_validation: int) -> list[DataSource]:
+def _sources(data: Path, splits: Splits) -> list[DataSource]:
     corpus_train, corpus_dev = len(read_rows(part_path("train"))), len(read_rows(part_path("dev")))
+    n_train = len(splits.train) + len(splits.outside_train)
+    n_validation = len(splits.validation) + len(splits.outside_validation)
     return [
         _source("public query data", data / "train.jsonl", "train", n_train - corpus_train),
         _source("corpus", part_path("train"), "train", corpus_train),
@@ -161,10 +185,10 @@ def _labelled(part: Part) -> list[Row]:
     return [row for row in read_rows(part_path(part)) if row.category is not None]
 
 
-def _learn_from(path: Path, seed: int) -> list[Row]:
+def _even(rows: list[Row], seed: int) -> list[Row]:
     """An even sample over sources, so that no source's style outweighs the others."""
     by_source: dict[tuple[str | None, str], list[Row]] = defaultdict(list)
-    for row in _trusted(read_rows(path)):
+    for row in rows:
         by_source[row.category, row.source].append(row)
     generator = random.Random(seed)
     return [

@@ -10,6 +10,7 @@ import click
 from routerkit.cli import COMMANDS, cli
 from routerkit.config import json_schema
 
+_WIDTH = 100
 _ROOT = Path(__file__).resolve().parents[3]
 _HEAD = """# Command-line reference
 
@@ -25,13 +26,14 @@ def documents() -> dict[Path, str]:
 
 
 def _command_line() -> str:
-    context = click.Context(cli, info_name="routerkit", terminal_width=100, max_content_width=100)
+    shape = {"terminal_width": _WIDTH, "max_content_width": _WIDTH, **cli.context_settings}
+    context = click.Context(cli, info_name="routerkit", **shape)
     sections = [_HEAD]
     for name in COMMANDS:
         command = cli.get_command(context, name)
         if command is None:
             raise RuntimeError(f"the command {name!r} is in the table but has no code")
-        inner = click.Context(command, parent=context, info_name=name, terminal_width=100, max_content_width=100)
+        inner = click.Context(command, parent=context, info_name=name, **shape)
         sections.append(f"## routerkit {name}\n\n```text\n{command.get_help(inner)}\n```\n")
     return "\n".join(sections)
 
