@@ -20,7 +20,6 @@ QUERIES = [
     "What is the capital of France?",
     "Hello!",
     "What is the opposite of hot?",
-    "hm so what about the other one",
 ]
 
 
