@@ -50,7 +50,7 @@ def test_nothing_is_left_to_do_in_a_comment(repository_files: list[Path]) -> Non
 
 
 def test_the_patterns_find_what_they_are_for() -> None:
-    for bad in ("/work/main", "open('/tmp/x')", "lib/site-packages/a", "/home/me"):
+    for bad in ("/work/project", "open('/tmp/x')", "lib/site-packages/a", "/home/me"):
         assert MACHINE_PATHS.search(bad), bad
     for good in ("https://host/home/page", "GET /v1/models", "./work/x", "framework/tmp"):
         assert not MACHINE_PATHS.search(good), good

@@ -40,8 +40,6 @@ def test_the_runnable_loads_langchain_core_and_no_torch() -> None:
 
 
 def test_importing_build_graph_loads_neither_torch_nor_transformers() -> None:
-    if find_spec("routerkit_graphs.builder") is None:
-        pytest.skip("routerkit_graphs.builder is not there yet")
     assert not loaded_by("from routerkit import build_graph") & HEAVY
 
 

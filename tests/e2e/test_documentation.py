@@ -12,19 +12,15 @@ from routerkit.cli import COMMANDS
 from routerkit.cli.reference import documents
 from routerkit.config import GraphConfig
 from routerkit.spec import read_yaml
-from routerkit.store import starter_path
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-
-needs_starter = pytest.mark.skipif(not starter_path().is_dir(), reason="the starter router was not built yet")
 
 
 def blocks(language: str, text: str = README) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```", text, flags=re.DOTALL | re.MULTILINE)
 
 
-@needs_starter
 @pytest.mark.parametrize("number", range(len(blocks("python"))))
 def test_every_python_block_of_the_readme_runs(number: int, capsys: pytest.CaptureFixture[str]) -> None:
     code = blocks("python")[number]
@@ -35,7 +31,6 @@ def test_every_python_block_of_the_readme_runs(number: int, capsys: pytest.Captu
         assert capsys.readouterr().out.strip()
 
 
-@needs_starter
 def test_the_first_block_of_the_readme_routes_the_sum_to_mathematics(capsys: pytest.CaptureFixture[str]) -> None:
     exec(compile(blocks("python")[0], "README.md, first block", "exec"), {"__name__": "readme"})
 
