@@ -12,6 +12,7 @@ from transformers.trainer_utils import get_last_checkpoint
 
 from routerkit import metrics
 from routerkit.errors import ConfigError
+from routerkit_training.averaging import WeightAverage
 from routerkit_training.dataset import QueryDataset, collate
 
 if TYPE_CHECKING:
@@ -79,7 +80,10 @@ def fine_tune(
         eval_dataset=QueryDataset(splits.validation, splits.categories, tokenizer),
         data_collator=collate,
         compute_metrics=_scorer(splits.categories),
-        callbacks=[EarlyStoppingCallback(early_stopping_patience=settings.patience)],
+        callbacks=[
+            EarlyStoppingCallback(early_stopping_patience=settings.patience),
+            WeightAverage(settings.ema_decay),
+        ],
         label_smoothing=settings.label_smoothing,
     )
     trainer.train(resume_from_checkpoint=get_last_checkpoint(str(scratch)) if scratch.is_dir() else None)

@@ -22,7 +22,7 @@ from routerkit.export.checkpoint import read_outside_head, write_graph, write_ou
 from routerkit.manifest import GraphFile, Manifest
 from routerkit.router import Router
 from routerkit.version import __version__
-from routerkit_training.calibrate import fit_temperature
+from routerkit_training.calibrate import Predicted, fit_temperature
 from routerkit_training.card import write_card
 from routerkit_training.outside import FALSE_ALARMS, MIN_OUTSIDE_ROWS, fit_outside_head
 from routerkit_training.thresholds import Threshold, choose_threshold
@@ -40,12 +40,10 @@ if TYPE_CHECKING:
     from routerkit_training.encoder import Encoder
     from routerkit_training.splits import Splits
 
-MAX_PARITY_ROWS = 2_000
+MAX_PARITY_ROWS = 2_500
 MAX_LOGIT_ERROR = 1e-3
 MIN_AGREEMENT = 0.995
 MAX_MEAN_DRIFT = 0.02
-MAX_REFERENCE_TRAIN = 2_000
-MAX_REFERENCE_VALIDATION = 1_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +60,14 @@ class Facts:
     seed: int
 
 
-def pack(folder: Path, encoder: Encoder, tokenizer: QueryTokenizer, splits: Splits, facts: Facts) -> artefact.Artefact:
+def pack(
+    folder: Path,
+    encoder: Encoder,
+    tokenizer: QueryTokenizer,
+    splits: Splits,
+    facts: Facts,
+    unseen: Predicted | None = None,
+) -> artefact.Artefact:
     """Write the artefact of a trained classifier.
 
     The int8 graph is kept only if it decides as the fp32 graph does: the same most probable label on at least 99.5 %
@@ -74,6 +79,8 @@ def pack(folder: Path, encoder: Encoder, tokenizer: QueryTokenizer, splits: Spli
         tokenizer: the serving tokenizer.
         splits: validation rows for parity, temperature, thresholds and figures; rows outside every category.
         facts: see `Facts`.
+        unseen: what routers of the same recipe said of sources that they never saw; with them the confidence is fitted
+            to both kinds of rows, and the threshold keeps its target on each.
 
     Raises:
         ArtefactError: if the fp32 graph does not compute what torch computes.
@@ -82,38 +89,43 @@ def pack(folder: Path, encoder: Encoder, tokenizer: QueryTokenizer, splits: Spli
     if len(splits.outside_train) >= MIN_OUTSIDE_ROWS:
         head = fit_outside_head(encoder.model, tokenizer, splits.train, splits.outside_train, facts.seed)
         write_outside_head(folder, head)
-    sample = splits.validation[:MAX_PARITY_ROWS]
+    chosen = np.random.default_rng(facts.seed).permutation(len(splits.validation))[:MAX_PARITY_ROWS]
+    sample = [splits.validation[position] for position in sorted(chosen)]
     token_ids = tokenizer.encode_batch([row.query for row in sample])
-    truth = np.array([facts.categories.index(str(row.category)) for row in sample])
     exact = _write_fp32(folder, encoder, settings, token_ids)
-    temperature = fit_temperature(exact, truth)
+    others = [] if unseen is None else [unseen]
+    temperature = fit_temperature([Predicted.of(sample, exact, facts.categories), *others])
     graphs = {"fp32": GraphFile(path=artefact.FP32_GRAPH)}
     served, int8 = _write_int8(folder, encoder, settings, token_ids, exact, temperature)
     if int8 is not None:
         graphs["int8"] = int8
-        temperature = fit_temperature(served, truth)
-    chosen = fit_threshold(softmax(served, temperature), sample, facts)
+    kinds = [Predicted.of(sample, served, facts.categories), *others]
+    temperature = fit_temperature(kinds)
+    threshold = max((fit_threshold(kind, temperature, facts) for kind in kinds), key=lambda found: found.value)
     manifest = Manifest(
         routerkit_version=__version__,
         name=facts.name,
         created=datetime.datetime.now(tz=datetime.UTC).date().isoformat(),
         categories=facts.categories,
         temperature=temperature,
-        confidence_threshold=chosen.value,
+        confidence_threshold=threshold.value,
         max_tokens=tokenizer.max_tokens,
         graphs=graphs,
         base_model=facts.base_model,
         data=facts.data,
-        training={**facts.training, "threshold": dataclasses.asdict(chosen) | {"target_harm": facts.target_harm}},
+        training={**facts.training, "threshold": dataclasses.asdict(threshold) | {"target_harm": facts.target_harm}},
     )
     packed = with_outside_threshold(artefact.write_manifest(folder, manifest), splits.validation)
     return with_figures(packed, splits.validation + splits.outside_validation)
 
 
-def fit_threshold(probabilities: NDArray[np.float64], rows: Sequence[Row], facts: Facts) -> Threshold:
+def fit_threshold(kind: Predicted, temperature: float, facts: Facts) -> Threshold:
     """The automatic threshold; see `choose_threshold`. A query routed to the fallback harms nobody."""
+    probabilities = softmax(kind.logits, temperature)
     found = [facts.categories[index] for index in probabilities.argmax(axis=1)]
-    harmful = [name not in {facts.fallback, row.category, *row.also} for name, row in zip(found, rows, strict=True)]
+    harmful = [
+        name not in {facts.fallback, row.category, *row.also} for name, row in zip(found, kind.rows, strict=True)
+    ]
     return choose_threshold(probabilities.max(axis=1), np.array(harmful), facts.target_harm)
 
 
@@ -142,28 +154,6 @@ def figures_on(
     """Every figure of an artefact on labelled rows, as served or with its float weights."""
     router = Router.from_pretrained(packed.path, config=RouterConfig(precision=precision))
     return evaluate(router, rows).to_dict()
-
-
-def write_reference(folder: Path, train: Sequence[Row], validation: Sequence[Row], seed: int) -> None:
-    """Write `reference.jsonl`: an even sample of each category for replay, regression and drift checks."""
-    lines = []
-    for role, rows, limit in (
-        ("train", train, MAX_REFERENCE_TRAIN),
-        ("validation", validation, MAX_REFERENCE_VALIDATION),
-    ):
-        for row in _even_sample(rows, limit, seed):
-            content = {"query": row.query, "category": row.category, "also": list(row.also), "role": role}
-            lines.append(json.dumps(content, ensure_ascii=False))
-    (folder / artefact.REFERENCE).write_text("\n".join(lines) + "\n", encoding="utf-8")
-
-
-def _even_sample(rows: Sequence[Row], limit: int, seed: int) -> list[Row]:
-    generator = np.random.default_rng(seed)
-    by_category: dict[str | None, list[Row]] = {}
-    for position in generator.permutation(len(rows)):
-        by_category.setdefault(rows[position].category, []).append(rows[position])
-    share = max(1, limit // max(1, len(by_category)))
-    return [row for name in sorted(by_category, key=str) for row in by_category[name][:share]]
 
 
 def _save_checkpoint(folder: Path, encoder: Encoder, max_tokens: int) -> dict[str, Any]:

@@ -19,6 +19,8 @@ class TrainSettings(Spec):
         train_data: JSONL rows to learn from.
         val_data: JSONL rows for choosing the best epoch and fitting the confidence; None holds out 15 % of the
             training rows, the same share of every category.
+        unseen: predictions on unseen sources, written by `routerkit cross-validate`; the confidence and the threshold
+            are fitted to them as well as to the validation rows.
         output_dir: where the artefact goes; an interrupted run found there is resumed.
         base_model: `starter`, a hub id or a folder: the encoder that gets a new head.
         from_router: a trained router to continue; keeps its head. Excludes `base_model`.
@@ -29,6 +31,8 @@ class TrainSettings(Spec):
         weight_decay: of AdamW.
         max_grad_norm: gradients are clipped to this norm.
         label_smoothing: probability spread over the other labels, in [0, 1].
+        ema_decay: the run keeps an exponential moving average of the weights with this decay, in [0, 1); 0 keeps the
+            last weights themselves.
         augment: show every row in another outfit each epoch; see `routerkit_training.augment`.
         target_harm: largest share of queries that the automatic threshold may send to a wrong specialist, in (0, 1).
         patience: epochs without a better validation macro-F1 before training stops.
@@ -42,6 +46,7 @@ class TrainSettings(Spec):
 
     train_data: Path
     val_data: Path | None = None
+    unseen: Path | None = None
     output_dir: Path
     base_model: str = STARTER
     from_router: str | None = None
@@ -52,6 +57,7 @@ class TrainSettings(Spec):
     weight_decay: Annotated[float, Field(ge=0.0)] = 0.01
     max_grad_norm: PositiveFloat = 1.0
     label_smoothing: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
+    ema_decay: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.998
     augment: bool = True
     target_harm: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.03
     patience: PositiveInt = 2

@@ -19,12 +19,15 @@ from routerkit.rows import read_rows
 from routerkit.tokenization import QueryTokenizer
 from routerkit_training.encoder import load_encoder, load_router
 from routerkit_training.fine_tune import fine_tune, uses_bf16
-from routerkit_training.packing import Facts, pack, write_reference
+from routerkit_training.packing import Facts, pack
+from routerkit_training.predictions import read_predictions
+from routerkit_training.reference import write_reference
 from routerkit_training.splits import make_splits
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from routerkit_training.calibrate import Predicted
     from routerkit_training.encoder import Encoder
     from routerkit_training.settings import TrainSettings
     from routerkit_training.splits import Splits
@@ -43,6 +46,7 @@ class Learnt:
     tokenizer: QueryTokenizer
     splits: Splits
     facts: Facts
+    unseen: Predicted | None
 
 
 def train_router(settings: TrainSettings) -> artefact.Artefact:
@@ -57,13 +61,14 @@ def train_router(settings: TrainSettings) -> artefact.Artefact:
     learnt = learn(settings)
     if settings.reference:
         write_reference(settings.output_dir, learnt.splits.train, learnt.splits.validation, settings.seed)
-    return pack(settings.output_dir, learnt.encoder, learnt.tokenizer, learnt.splits, learnt.facts)
+    return pack(settings.output_dir, learnt.encoder, learnt.tokenizer, learnt.splits, learnt.facts, learnt.unseen)
 
 
 def learn(settings: TrainSettings) -> Learnt:
     """Train a classifier without writing an artefact; see `train_router`."""
     _check_output(settings.output_dir)
     splits = _load_splits(settings)
+    unseen = read_predictions(settings.unseen, splits.categories) if settings.unseen else None
     scratch = _claim(settings)
     set_seed(settings.seed)
     encoder = _load(settings, splits)
@@ -71,7 +76,19 @@ def learn(settings: TrainSettings) -> Learnt:
     logger.info("training on %d rows, validating on %d", len(splits.train), len(splits.validation))
     epochs = fine_tune(encoder, splits, tokenizer, settings, scratch)
     shutil.rmtree(scratch)
-    return Learnt(encoder, tokenizer, splits, _facts(settings, splits, encoder, epochs))
+    return Learnt(encoder, tokenizer, splits, _facts(settings, splits, encoder, epochs), unseen)
+
+
+def restore(settings: TrainSettings) -> Learnt:
+    """The classifier that `train_router` wrote with these settings, to be packed once more."""
+    packed = artefact.read(settings.output_dir)
+    splits = _load_splits(settings)
+    encoder = load_router(str(settings.output_dir))
+    encoder.model.eval()
+    tokenizer = QueryTokenizer(encoder.tokenizer, max_tokens=packed.manifest.max_tokens)
+    unseen = read_predictions(settings.unseen, splits.categories) if settings.unseen else None
+    facts = _facts(settings, splits, encoder, packed.manifest.training["history"])
+    return Learnt(encoder, tokenizer, splits, facts, unseen)
 
 
 def _check_output(folder: Path) -> None:
@@ -138,7 +155,7 @@ def _claim(settings: TrainSettings) -> Path:
 
 
 def _identity(settings: TrainSettings) -> dict[str, Any]:
-    paths = [path for path in (settings.train_data, settings.val_data) if path]
+    paths = [path for path in (settings.train_data, settings.val_data, settings.unseen) if path]
     digests = [artefact.file_digest(path) for path in paths]
     return {"settings": settings.model_dump(mode="json"), "data": digests}
 
