@@ -47,7 +47,7 @@ def read_rows(path: Path | str, *, categories: Collection[str] | None = None) ->
     Raises:
         DataError: naming file and line of the first bad row, or saying that the file is missing or empty.
     """
-    rows = [_row(path, line, data, categories) for line, data in read_json_lines(path)]
+    rows = [parse_row(path, line, data, categories) for line, data in read_json_lines(path)]
     if not rows:
         raise DataError(path, None, 'is empty; it needs lines such as {"query": "What is 2+2?", "category": "math"}')
     return rows
@@ -59,7 +59,8 @@ def read_outside_rows(path: Path | str) -> list[Row]:
     Raises:
         DataError: as `read_rows` does.
     """
-    rows = [_row(path, line, {**data, "category": None, "also": None}, None) for line, data in read_json_lines(path)]
+    unlabelled = {"category": None, "also": None}
+    rows = [parse_row(path, line, data | unlabelled, None) for line, data in read_json_lines(path)]
     if not rows:
         raise DataError(path, None, 'is empty; it needs lines such as {"query": "set an alarm", "category": null}')
     return rows
@@ -97,7 +98,12 @@ def parse_object(path: Path | str, number: int, line: str) -> dict[str, Any]:
     return data
 
 
-def _row(path: Path | str, line: int, data: dict[str, Any], categories: Collection[str] | None) -> Row:
+def parse_row(path: Path | str, line: int, data: dict[str, Any], categories: Collection[str] | None) -> Row:
+    """Check the object of one line.
+
+    Raises:
+        DataError: naming file and line, if the query, the category or `also` cannot be used.
+    """
     for key in ("query", "category"):
         if key not in data:
             raise DataError(path, line, f"has no {key!r}; found the fields {sorted(data)}")
