@@ -38,17 +38,26 @@ def expected_calibration_error(confidence: NDArray[np.float64], right: NDArray[n
     Nguyen and O'Connor, "Posterior calibration and exploratory analysis for NLP models" (2015), section 3, with
     absolute instead of squared distances.
     """
+    counts, means, shares = calibration_bins(confidence, right).T
+    return float((counts * np.abs(means - shares)).sum() / len(confidence))
+
+
+def calibration_bins(confidence: NDArray[np.float64], right: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Up to 15 bins of equal mass, least confident first, shape (n_bins, 3): count, mean confidence, accuracy."""
     order = np.argsort(confidence, kind="stable")
-    gaps = 0.0
-    for part in np.array_split(order, min(ECE_BINS, len(order))):
-        gaps += len(part) * abs(float(confidence[part].mean()) - float(right[part].mean()))
-    return gaps / len(order)
+    parts = np.array_split(order, min(ECE_BINS, len(order)))
+    return np.array([(len(part), confidence[part].mean(), right[part].mean()) for part in parts])
 
 
 def brier_score(probabilities: NDArray[np.float64], truth: NDArray[np.int64]) -> float:
     """Mean squared distance between the probability vector and the true one-hot vector, in [0, 2]. Brier (1950)."""
+    return float(squared_errors(probabilities, truth).mean())
+
+
+def squared_errors(probabilities: NDArray[np.float64], truth: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Squared distance between each row's probability vector and its true one-hot vector, shape (n,), in [0, 2]."""
     target = np.eye(probabilities.shape[1])[truth]
-    return float(((probabilities - target) ** 2).sum(axis=1).mean())
+    return np.asarray(((probabilities - target) ** 2).sum(axis=1))
 
 
 def area_under_risk_coverage(confidence: NDArray[np.float64], right: NDArray[np.bool_]) -> float:
@@ -56,9 +65,20 @@ def area_under_risk_coverage(confidence: NDArray[np.float64], right: NDArray[np.
 
     Geifman and El-Yaniv, "Selective Classification for Deep Neural Networks" (2017), section 2.
     """
+    return float(risk_coverage(confidence, right).mean())
+
+
+def risk_coverage(confidence: NDArray[np.float64], right: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Error rate among the 1, 2 ... n most confident answers, shape (n,), each in [0, 1]."""
     order = np.argsort(-confidence, kind="stable")
-    errors = np.cumsum(~right[order])
-    return float((errors / np.arange(1, len(order) + 1)).mean())
+    return np.asarray(np.cumsum(~right[order]) / np.arange(1, len(order) + 1))
+
+
+def confidence_auroc(confidence: NDArray[np.float64], right: NDArray[np.bool_]) -> float | None:
+    """Chance that a right answer is more confident than a wrong one, in [0, 1]; None unless there are both."""
+    if right.all() or not right.any():
+        return None
+    return area_under_roc(confidence[right], confidence[~right])
 
 
 def area_under_roc(positive: NDArray[np.float64], negative: NDArray[np.float64]) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -67,6 +68,89 @@ def test_people_get_a_table(tiny_router_folder: Path, half_right: Path) -> None:
     assert found.stdout.startswith("8 labelled queries, threshold 0.50\n")
     assert "  accuracy   0.5000" in found.stdout
     assert all(name in found.stdout for name in [*_FIGURES & {"harm", "recall", "coverage", "ece"}, *CATEGORIES])
+
+
+def test_json_adds_intervals_sources_and_mistakes(tiny_router_folder: Path, half_right: Path) -> None:
+    figures = json.loads(call("evaluate", "--test-file", half_right, "--json", "--model", tiny_router_folder).stdout)
+    low, high = figures["intervals"]["accuracy"]
+    assert 0 <= low < 0.5 < high <= 1
+    assert (figures["per_source_field"], figures["per_source"]) == (None, {})
+    assert [mistake["query"] for mistake in figures["mistakes"]] == sorted(
+        _QUERIES[4:], key=lambda query: -Router.from_pretrained(tiny_router_folder).classify(query).confidence
+    )
+    assert "baselines" not in figures
+
+
+def test_the_table_shows_intervals(tiny_router_folder: Path, half_right: Path) -> None:
+    found = call("evaluate", "--test-file", half_right, "--model", tiny_router_folder)
+    assert re.search(r"^  accuracy   0\.5000  \[0\.\d{4}, 0\.\d{4}\]$", found.stdout, flags=re.MULTILINE)
+
+
+def test_a_report_is_written_and_goes_without_baselines_where_there_is_nothing_to_learn_from(
+    tiny_router_folder: Path, half_right: Path, tmp_path: Path
+) -> None:
+    page = tmp_path / "page.html"
+    found = call("evaluate", "--test-file", half_right, "--report", page, "--json", "--model", tiny_router_folder)
+    assert found.status == 0
+    reason, written = found.stderr.splitlines()
+    assert reason.startswith("without baselines: ")
+    assert written == f"wrote {page}"
+    text = page.read_text(encoding="utf-8")
+    shown = dict(re.findall(r'<data id="figure-(\w+)" value="([\d.]+)">', text))
+    figures = json.loads(found.stdout)
+    assert len(shown) > 8
+    assert {name: float(value) for name, value in shown.items()} == {name: figures[name] for name in shown}
+    assert "None were compared: " in text
+
+
+def test_a_report_without_baselines_says_nothing_of_them(
+    tiny_router_folder: Path, half_right: Path, tmp_path: Path
+) -> None:
+    page = tmp_path / "page.html"
+    command = ["evaluate", "--test-file", half_right, "--report", page, "--no-baselines"]
+    found = call(*command, "--model", tiny_router_folder)
+    assert found.stderr == f"wrote {page}\n"
+    assert found.stdout.startswith("8 labelled queries")
+    assert "aselines" not in page.read_text(encoding="utf-8")
+
+
+def test_baselines_that_were_asked_for_name_the_extra_they_need(
+    tiny_router_folder: Path, half_right: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("routerkit.errors.find_spec", lambda name: None if name == "sklearn" else True)
+    found = call("evaluate", "--test-file", half_right, "--baselines", "--model", tiny_router_folder)
+    assert (found.status, found.stdout) == (1, "")
+    assert 'this needs sklearn, which is not installed; install it with: pip install "routerkit[train]"' in found.error
+
+
+def test_a_report_into_a_missing_folder_is_refused_before_any_work(half_right: Path, tmp_path: Path) -> None:
+    page = tmp_path / "nowhere" / "page.html"
+    found = call("evaluate", "--test-file", half_right, "--report", page, "--model", tmp_path / "no router")
+    assert found.status == 1
+    assert f"{page}: cannot be written, its folder does not exist" in found.error
+
+
+def test_rows_outside_may_come_in_a_file_of_their_own(
+    tiny_outside_folder: Path, half_right: Path, tmp_path: Path
+) -> None:
+    others, page = tmp_path / "others.jsonl", tmp_path / "page.html"
+    others.write_text('{"query": "a b c", "category": null}\n{"query": "d"  , "category": "law"}\n')
+    command = ["evaluate", "--test-file", half_right, "--ood-file", others, "--report", page, "--no-baselines"]
+    found = call(*command, "--json", "--model", tiny_outside_folder)
+    figures = json.loads(found.stdout)
+    assert figures["n_outside"] == 3
+    assert set(figures["intervals"]) >= {"ood_auroc", "ood_fpr95"}
+    assert '<svg id="outside"' in page.read_text(encoding="utf-8")
+
+
+def test_an_empty_file_of_rows_outside_is_explained(
+    tiny_outside_folder: Path, half_right: Path, tmp_path: Path
+) -> None:
+    others = tmp_path / "others.jsonl"
+    others.write_text("")
+    found = call("evaluate", "--test-file", half_right, "--ood-file", others, "--model", tiny_outside_folder)
+    assert found.status == 1
+    assert "others.jsonl: is empty" in found.error
 
 
 def test_the_table_shows_a_dash_where_a_figure_cannot_be_had(tiny_router_folder: Path, tmp_path: Path) -> None:

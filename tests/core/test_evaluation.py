@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 
 from routerkit.errors import InputError
@@ -110,6 +112,38 @@ def test_the_confidence_figures_of_a_hand_computed_case(believer: Router) -> Non
     assert figures["aurc"] == pytest.approx((0 + 1 / 2) / 2)
     right, wrong = 0.1**2 + 0.1**2, 1.0 + 0.7**2 + 0.3**2
     assert figures["brier"] == pytest.approx((right + wrong) / 2, abs=1e-6)
+
+
+def test_confidence_is_judged_by_whether_it_tells_right_from_wrong(believer: Router) -> None:
+    rows = [row("sum", "math"), row("loop", "code"), row("atom", "math")]  # confidences 0.9, 0.7 and, wrong, 0.8
+    assert judged(believer, *rows).to_dict()["confidence_auroc"] == 0.5
+    assert judged(believer, *rows[:2]).to_dict()["confidence_auroc"] is None
+
+
+@pytest.mark.parametrize("threshold", [0.0, 0.4, 0.7, 0.75, 0.9, 1.0])
+def test_the_curve_over_thresholds_gives_what_each_threshold_would(suspicious: Router, threshold: float) -> None:
+    words = ("sum", "atom", "loop", "hello", "rain", "a b c d e sum")
+    rows = [row(word, category) for word in words for category in ("math", "code", "general")]
+    rows.append(row("sum", "science", "math"))
+    policy = suspicious.policy.model_copy(update={"confidence_threshold": threshold})
+    evaluation = evaluate(suspicious, rows)
+    served = replace(evaluation, decisions=suspicious.route_batch([one.query for one in rows], policy=policy))
+    harm, recall = evaluation.at_thresholds(np.array([threshold]))
+    assert harm[0] == pytest.approx(served.harm)
+    assert recall[0] == pytest.approx(served.recall)
+
+
+def test_without_specialists_the_curve_of_recall_is_zero(believer: Router) -> None:
+    assert judged(believer, row("hello", "general")).at_thresholds(np.array([0.0, 1.0]))[1].tolist() == [0, 0]
+
+
+def test_without_a_threshold_every_row_goes_where_it_most_probably_belongs(suspicious: Router) -> None:
+    evaluation = judged(suspicious, row("rain", "commonsense"), row("a b c d e sum", "code"))
+    assert (evaluation.recall, evaluation.harm, evaluation.coverage) == (0, 0, 0)
+    bare = evaluation.without_threshold()
+    assert (bare.recall, bare.harm, bare.coverage) == (1 / 2, 1 / 2, 1)
+    assert bare.to_dict()["threshold"] == 0
+    assert bare.to_dict()["ece"] == evaluation.to_dict()["ece"]
 
 
 def test_rows_without_a_category_do_not_count_in_the_other_figures(believer: Router) -> None:

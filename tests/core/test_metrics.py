@@ -88,6 +88,27 @@ def test_the_calibration_error_is_taken_over_bins_of_equal_mass() -> None:
     )
 
 
+def test_the_bins_of_the_calibration_error_are_counted_least_confident_first() -> None:
+    confidence, right = np.linspace(0.2, 1.0, 31)[::-1], np.arange(31) < 10
+    bins = metrics.calibration_bins(confidence, right)
+    assert bins[:, 0].tolist() == [3] + [2] * 14
+    assert (np.diff(bins[:, 1]) > 0).all()
+    assert bins[0].tolist() == pytest.approx([3, confidence[-3:].mean(), 0])
+    assert bins[-1, 2] == 1
+
+
+def test_the_risk_is_the_error_rate_of_the_most_confident_answers() -> None:
+    confidence, right = np.array([0.6, 0.9, 0.8]), np.array([True, True, False])
+    assert metrics.risk_coverage(confidence, right).tolist() == pytest.approx([0, 1 / 2, 1 / 3])
+
+
+def test_confidence_tells_right_from_wrong_only_where_there_are_both() -> None:
+    confidence = np.array([0.9, 0.6, 0.7, 0.6])
+    assert metrics.confidence_auroc(confidence, np.array([True, False, False, True])) == pytest.approx(2.5 / 4)
+    assert metrics.confidence_auroc(confidence, np.ones(4, dtype=bool)) is None
+    assert metrics.confidence_auroc(confidence, np.zeros(4, dtype=bool)) is None
+
+
 def test_the_area_under_risk_and_coverage_of_a_hand_computed_case() -> None:
     confidence, right = np.array([0.6, 0.9, 0.8, 0.7]), np.array([False, True, False, True])
     # Most confident first: right, wrong, right, wrong, so the error rates are 0, 1/2, 1/3, 1/2.

@@ -2,43 +2,61 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import logging
+import sys
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from routerkit.cli.output import note
 from routerkit.spec import parse
 from routerkit.store import STARTER
+from routerkit_training.cross_validate import MOST_PER_SOURCE, UNSEEN
+from routerkit_training.cross_validate import cross_validate as run_folds
 from routerkit_training.settings import TrainSettings
 from routerkit_training.train import train_router
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _FILE = click.Path(path_type=Path)
 _DEFAULT = {name: field.default for name, field in TrainSettings.model_fields.items()}
 
 
+_TRAINING_OPTIONS = (
+    click.option("--train-data", type=_FILE, required=True, help="JSONL rows to learn from."),
+    click.option("--val-data", type=_FILE, help="JSONL rows to choose by; 15 % of the training rows unless given."),
+    click.option("--output-dir", type=_FILE, required=True, help="Where it goes; an interrupted run is resumed."),
+    click.option("--base-model", default=STARTER, show_default=True, help="Encoder: starter, a hub id or a folder."),
+    click.option("--from", "from_router", help="Continue this trained router and keep its head."),
+    click.option("--epochs", default=_DEFAULT["epochs"], show_default=True, help="Passes over the rows."),
+    click.option("--batch-size", default=_DEFAULT["batch_size"], show_default=True, help="Rows in one step."),
+    click.option("--learning-rate", default=_DEFAULT["learning_rate"], show_default=True, help="Highest rate."),
+    click.option("--weight-decay", default=_DEFAULT["weight_decay"], show_default=True, help="Of AdamW."),
+    click.option("--label-smoothing", default=_DEFAULT["label_smoothing"], show_default=True, help="In [0, 1)."),
+    click.option("--target-harm", default=_DEFAULT["target_harm"], show_default=True, help="Most queries misrouted."),
+    click.option("--patience", default=_DEFAULT["patience"], show_default=True, help="Epochs to wait for a gain."),
+    click.option("--max-tokens", default=_DEFAULT["max_tokens"], show_default=True, help="Most tokens of a query."),
+    click.option("--precision", type=click.Choice(["auto", "bf16", "fp32"]), default="auto", show_default=True),
+    click.option("--seed", default=_DEFAULT["seed"], show_default=True, help="Of every random choice."),
+    click.option("--report-to", multiple=True, help="Experiment tracker, such as tensorboard or wandb."),
+)
+
+
+def _training_options(command: Callable[..., None]) -> Callable[..., None]:
+    """What every command that trains can be told."""
+    for option in reversed(_TRAINING_OPTIONS):
+        command = option(command)
+    return command
+
+
 @click.command()
-@click.option("--train-data", type=_FILE, required=True, help="JSONL rows to learn from.")
-@click.option("--val-data", type=_FILE, help="JSONL rows to choose by; 15 % of the training rows unless given.")
-@click.option("--output-dir", type=_FILE, required=True, help="Where the router goes; an interrupted run is resumed.")
-@click.option("--base-model", default=STARTER, show_default=True, help="Encoder: starter, a hub id or a folder.")
-@click.option("--from", "from_router", help="Continue this trained router and keep its head.")
-@click.option("--epochs", default=_DEFAULT["epochs"], show_default=True, help="Passes over the rows.")
-@click.option("--batch-size", default=_DEFAULT["batch_size"], show_default=True, help="Rows in one optimiser step.")
-@click.option("--learning-rate", default=_DEFAULT["learning_rate"], show_default=True, help="Highest learning rate.")
-@click.option("--weight-decay", default=_DEFAULT["weight_decay"], show_default=True, help="Of AdamW.")
-@click.option("--label-smoothing", default=_DEFAULT["label_smoothing"], show_default=True, help="In [0, 1).")
-@click.option(
-    "--target-harm", default=_DEFAULT["target_harm"], show_default=True, help="Most queries sent to a wrong specialist."
-)
-@click.option(
-    "--patience", default=_DEFAULT["patience"], show_default=True, help="Epochs without gain before stopping."
-)
-@click.option("--max-tokens", default=_DEFAULT["max_tokens"], show_default=True, help="Most tokens read of a query.")
-@click.option("--precision", type=click.Choice(["auto", "bf16", "fp32"]), default="auto", show_default=True)
-@click.option("--seed", default=_DEFAULT["seed"], show_default=True, help="Of every random choice.")
+@_training_options
+@click.option("--unseen", type=_FILE, help="unseen.jsonl of `cross-validate`; the confidence is fitted to it as well.")
 @click.option("--reference/--no-reference", default=True, help="Keep rows in the router for replay and drift checks.")
-@click.option("--report-to", multiple=True, help="Experiment tracker, such as tensorboard or wandb.")
 @click.option("--name", help="The router's name; the folder's name unless given.")
 def train(**options: object) -> None:
     """Train a router on labelled queries.
@@ -54,3 +72,33 @@ def train(**options: object) -> None:
         f"on {figures['n']} validation rows"
     )
     note(f'try it: routerkit route --model "{settings.output_dir}" "What is 2+2?"')
+
+
+@click.command()
+@_training_options
+@click.option("--folds", default=3, show_default=True, help="Routers to train, each on other sources.")
+@click.option("--most-per-source", default=MOST_PER_SOURCE, show_default=True, help="Most rows scored of one source.")
+@click.option("--json", "as_json", is_flag=True, help="Print every figure as JSON.")
+def cross_validate(folds: int, most_per_source: int, as_json: bool, **options: object) -> None:
+    """Measure a recipe on sources that it never saw.
+
+    Each fold leaves whole sources out (the field `source` of the rows), trains a router on the others, and scores it on
+    those left out.
+    """
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    settings = parse(TrainSettings, options, source="command line")
+    with contextlib.redirect_stdout(sys.stderr):  # where the Trainer prints its log
+        report = run_folds(settings, folds, most_per_source=most_per_source)
+    if as_json:
+        click.echo(json.dumps(report))
+        return
+    for number, found in enumerate(report["folds"]):
+        click.echo(f"fold {number}: {_line(found)}, n {found['n']}, unseen: {', '.join(found['sources'])}")
+    low, high = report["accuracy_interval"]
+    click.echo(f"mean: {_line(report['mean'])}; 95 % interval of the accuracy over all rows {low:.3f} to {high:.3f}")
+    note(f"fit a router's confidence to these predictions: routerkit train --unseen {settings.output_dir / UNSEEN}")
+
+
+def _line(found: dict[str, Any]) -> str:
+    names = ("accuracy", "macro_f1", "ece", "harm", "recall")
+    return ", ".join(f"{name} {found[name]:.3f}" for name in names if found[name] is not None)

@@ -22,14 +22,23 @@ COMMANDS = {
     "ask": ("routerkit_graphs.cli", "Route one query and answer it."),
     "graph": ("routerkit_graphs.cli", "Draw the routing graph."),
     "train": ("routerkit_training.cli", "Train a router on labelled queries."),
+    "cross-validate": ("routerkit_training.cli", "Measure a recipe on sources that it never saw."),
+    "data": ("routerkit_training.data.cli", "Check, clean, split, probe, report on and fetch labelled rows."),
+    "log": ("routerkit.cli.log", "Review what a router decided, and get the corrections out."),
+    "compare": ("routerkit.cli.compare", "Say what would change with another router."),
+    "drift": ("routerkit.cli.drift", "Say whether queries have changed."),
     "export": ("routerkit.cli.export", "Write a router as a full Hugging Face checkpoint."),
     "init": ("routerkit.cli.init", "Write a commented configuration and sample rows."),
     "doctor": ("routerkit_graphs.doctor", "Report what is installed, what would be loaded and what is missing."),
 }
 _EXTRAS = {
     "train": ("train", ["torch", "transformers", "sklearn", "onnx", "accelerate"]),
+    "cross-validate": ("train", ["torch", "transformers", "sklearn", "onnx", "accelerate"]),
     "export": ("local", ["onnx", "safetensors"]),
 }
+BASELINES = "routerkit_training.baselines"
+"""The module with the classifiers that `routerkit evaluate` compares a router with."""
+
 _INTERRUPTED = 130
 
 
@@ -46,7 +55,7 @@ class _LazyGroup(click.Group):
             return None
         extra, modules = _EXTRAS.get(cmd_name, ("", []))
         require(extra, *modules)
-        command = getattr(import_module(COMMANDS[cmd_name][0]), cmd_name)
+        command = getattr(import_module(COMMANDS[cmd_name][0]), cmd_name.replace("-", "_"))
         return command if isinstance(command, click.Command) else None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -33,9 +33,19 @@ def _command_line() -> str:
         command = cli.get_command(context, name)
         if command is None:
             raise RuntimeError(f"the command {name!r} is in the table but has no code")
-        inner = click.Context(command, parent=context, info_name=name, **shape)
-        sections.append(f"## routerkit {name}\n\n```text\n{command.get_help(inner)}\n```\n")
+        sections += _sections(command, click.Context(command, parent=context, info_name=name, **shape))
     return "\n".join(sections)
+
+
+def _sections(command: click.Command, context: click.Context) -> list[str]:
+    """The help of a command, and of the commands below it."""
+    sections = [f"## {context.command_path}\n\n```text\n{command.get_help(context)}\n```\n"]
+    for name in command.list_commands(context) if isinstance(command, click.Group) else ():
+        inner = command.get_command(context, name)
+        if inner is not None:
+            shape = {"terminal_width": _WIDTH, "max_content_width": _WIDTH}
+            sections += _sections(inner, click.Context(inner, parent=context, info_name=name, **shape))
+    return sections
 
 
 def main() -> None:

@@ -1,0 +1,1 @@
+"""What an evaluation tells people: intervals, breakdowns, and a page to read. No figure is defined here."""
