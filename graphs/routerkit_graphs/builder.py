@@ -10,8 +10,10 @@ from langgraph.graph import END, START, StateGraph
 
 from routerkit.config import GraphConfig
 from routerkit.runnable import RouterRunnable
+from routerkit.tracing.client import install
 from routerkit_graphs.nodes import specialist_node
 from routerkit_graphs.state import RoutingState
+from routerkit_graphs.tracing import GraphWatch
 from routerkit_graphs.wiring import wire
 
 if TYPE_CHECKING:
@@ -54,7 +56,7 @@ def build_graph(
         name: the graph's name in traces, and its agent name in a supervisor.
 
     Raises:
-        ConfigError: if the configuration cannot be read.
+        ConfigError: if the configuration cannot be read, or the decision log it names cannot be written.
         GraphConfigError: if categories, specialists, router and fallback do not fit together.
         ArtefactError: if the router is missing or damaged.
     """
@@ -68,10 +70,13 @@ def graph_builder(
     router: Router | None = None,
 ) -> StateGraph[RoutingState, None, RoutingState, RoutingState]:
     """The routing graph before it is compiled, for people who add nodes or edges; arguments as in `build_graph`."""
-    wiring = wire(GraphConfig.load(config), specialists or {}, router)
+    loaded = GraphConfig.load(config)
+    wiring = wire(loaded, specialists or {}, router)
+    install(loaded.tracing)
+    watch = GraphWatch.from_config(loaded, wiring.router)
     fallback = wiring.fallback
     builder = StateGraph(RoutingState)
-    builder.add_node(ROUTER_NODE, cast("Runnable[RoutingState, Any]", RouterRunnable(wiring.router)))
+    builder.add_node(ROUTER_NODE, cast("Runnable[RoutingState, Any]", RouterRunnable(wiring.router, watch=watch)))
     builder.add_edge(START, ROUTER_NODE)
     # LangGraph draws one edge per pair of nodes, so the two ways to the general model share a label.
     general = f"{fallback}, or low confidence"

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 from langchain_core.messages import AIMessage, BaseMessage, SystemMessage
 from langchain_core.runnables import Runnable, RunnableConfig, RunnableLambda
@@ -13,6 +15,9 @@ from langgraph.errors import GraphBubbleUp
 from langgraph.pregel import Pregel
 
 from routerkit.errors import SpecialistError
+from routerkit_graphs.calls import Call, Patience
+from routerkit_graphs.failures import aannounce, announce, general_model_failed, record
+from routerkit_graphs.tracing import handed_over, specialist_run
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,19 +35,21 @@ class Seat:
         category: the category it answers, and the name of its node.
         load: gives the model; the first call may take long, later ones return the same object.
         system_prompt: put in front of every conversation.
+        patience: how long it is waited for, and how often it is tried again.
     """
 
     category: str
     load: Callable[[], Runnable[Any, Any]]
     system_prompt: str | None
+    patience: Patience = field(default_factory=Patience)
 
 
 def specialist_node(seat: Seat, fallback: str) -> RunnableLambda[RoutingState, _Update]:
     """The node of one specialist, for synchronous and asynchronous runs.
 
-    A specialist that raises hands over to the general model: the update then names `fallback` as the route, with
-    the reason `specialist_failed` and the cause in `decision["error"]`. If the general model raises, so does the
-    node.
+    A specialist that raises, takes too long or answers nothing hands over to the general model: the update then names
+    `fallback` as the route, with the reason `specialist_failed` and the cause in `decision["error"]`. If the general
+    model fails, the node raises.
 
     Args:
         seat: the specialist.
@@ -50,23 +57,33 @@ def specialist_node(seat: Seat, fallback: str) -> RunnableLambda[RoutingState, _
     """
 
     def answer(state: RoutingState, config: RunnableConfig) -> _Update:
+        call = Call(seat.category, seat.patience)
         try:
-            model = seat.load()
-            return _update(seat, state, model.invoke(_input(seat, model, state), config))
+            with specialist_run(seat.category, state, config, last=seat.category == fallback) as traced:
+                model = seat.load()
+                output = call.run(partial(model.invoke, _input(seat, model, state), call.heard(traced)))
+                return _update(seat, state, output)
         except GraphBubbleUp:
             # An interrupt or a jump to the parent graph: LangGraph's control flow, not a failure.
             raise
         except Exception as error:  # the border: whatever a foreign model raises, the person still gets an answer
-            return _hand_over(seat, fallback, state, error)
+            update = _hand_over(seat, fallback, state, error, call)
+            announce(seat.category, update["decision"], config)
+            return handed_over(update, config)
 
     async def aanswer(state: RoutingState, config: RunnableConfig) -> _Update:
+        call = Call(seat.category, seat.patience)
         try:
-            model = await asyncio.to_thread(seat.load)
-            return _update(seat, state, await model.ainvoke(_input(seat, model, state), config))
+            with specialist_run(seat.category, state, config, last=seat.category == fallback) as traced:
+                model = await asyncio.to_thread(seat.load)
+                output = await call.arun(partial(model.ainvoke, _input(seat, model, state), call.heard(traced)))
+                return _update(seat, state, output)
         except GraphBubbleUp:
             raise
         except Exception as error:  # the border, as above
-            return _hand_over(seat, fallback, state, error)
+            update = _hand_over(seat, fallback, state, error, call)
+            await aannounce(seat.category, update["decision"], config)
+            return handed_over(update, config)
 
     return RunnableLambda(answer, aanswer, name=f"specialist:{seat.category}")
 
@@ -80,34 +97,37 @@ def _input(seat: Seat, model: Runnable[Any, Any], state: RoutingState) -> Any:  
 
 def _update(seat: Seat, state: RoutingState, output: object) -> _Update:
     answer = output["messages"] if isinstance(output, Mapping) and "messages" in output else output
+    seen = {message.id for message in state["messages"]}
     if isinstance(answer, str):
-        return {"messages": [AIMessage(answer)]}
+        answer = AIMessage(answer)
     if isinstance(answer, BaseMessage):
-        return {"messages": [answer]}
-    if isinstance(answer, Sequence) and all(isinstance(message, BaseMessage) for message in answer):
-        seen = {message.id for message in state["messages"]}
+        taken = seen | set(state.get("decision", {}).get("error", {}).get("discard", []))
+        # Some servers give many answers one id, and a second message with an id would replace the first.
+        new = [answer.model_copy(update={"id": str(uuid4())}) if answer.id in taken else answer]
+    elif isinstance(answer, Sequence) and all(isinstance(message, BaseMessage) for message in answer):
         new = [message for message in answer if message.id is None or message.id not in seen]
-        if new:
-            return {"messages": new}
-        raise SpecialistError(seat.category, "returned no new message; it must add an answer to the conversation")
-    raise SpecialistError(
-        seat.category, f"returned {type(answer).__name__}; expected a message, text, or a state with 'messages'"
-    )
+        if not new:
+            raise SpecialistError(seat.category, "returned no new message; it must add an answer to the conversation")
+    else:
+        raise SpecialistError(
+            seat.category, f"returned {type(answer).__name__}; expected a message, text, or a state with 'messages'"
+        )
+    if not any(_says_something(message) for message in new):
+        raise SpecialistError(seat.category, "the answer is empty; check the model, its prompt and its stop texts")
+    return {"messages": new}
 
 
-def _hand_over(seat: Seat, fallback: str, state: RoutingState, error: Exception) -> _Update:
+def _says_something(message: BaseMessage) -> bool:
+    blank = isinstance(message.content, str) and not message.content.strip()
+    return not blank or bool(getattr(message, "tool_calls", None))
+
+
+def _hand_over(seat: Seat, fallback: str, state: RoutingState, error: Exception, call: Call) -> _Update:
     decision = state.get("decision", {})
-    if seat.category != fallback:
-        cause = {"type": type(error).__name__, "message": str(error)}
-        failed = {**decision, "route": fallback, "reason": "specialist_failed", "error": cause}
-        return {"route": fallback, "decision": failed}
-    problem = f"the general model failed, {_described(error)}"
-    if "error" in decision:
-        first = decision["error"]
-        problem += f"; before it the specialist {decision['category']!r} failed, {first['type']}: {first['message']}"
-    retryable = isinstance(error, SpecialistError) and error.retryable
-    raise SpecialistError(fallback, problem, retryable=retryable) from error
-
-
-def _described(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    if seat.category == fallback:
+        # A translation names its original, which tells more.
+        cause = error.__cause__ if isinstance(error, SpecialistError) else None
+        raise general_model_failed(fallback, error, decision) from cause or error
+    failure = record(error, call.streamed)
+    failed = {**decision, "route": fallback, "reason": "specialist_failed", "error": failure}
+    return {"route": fallback, "decision": failed}

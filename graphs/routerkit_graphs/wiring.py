@@ -20,6 +20,7 @@ from routerkit.router import Router
 from routerkit.store import open_artefact
 from routerkit_graphs.backends import LazyModel
 from routerkit_graphs.backends.huggingface.sources import is_miniature
+from routerkit_graphs.calls import Patience
 from routerkit_graphs.nodes import Seat
 from routerkit_graphs.state import RoutingState
 
@@ -93,9 +94,15 @@ def _say_miniatures() -> None:
 def _seat(config: GraphConfig, given: Mapping[str, Runnable[Any, Any]], category: str) -> Seat:
     runnable = given.get(category, given.get(REST))
     if runnable is not None:
-        return Seat(category, lambda: runnable, None)
+        return Seat(category, lambda: runnable, None, Patience(config.retries, config.timeout_s))
     spec = config.model_mappings[category]
-    return Seat(category, LazyModel(category, spec).get, spec.system_prompt)
+    patience = Patience(
+        config.retries if spec.retries is None else spec.retries,
+        config.timeout_s if spec.timeout_s is None else spec.timeout_s,
+    )
+    # The endpoints' own limit shall be the same one.
+    spec = spec.model_copy(update={"timeout_s": patience.timeout_s})
+    return Seat(category, LazyModel(category, spec).get, spec.system_prompt, patience)
 
 
 def _category_faults(config: GraphConfig, known: Sequence[str]) -> list[str]:

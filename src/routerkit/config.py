@@ -5,13 +5,39 @@ from __future__ import annotations
 from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import BeforeValidator, Field, PositiveFloat, PositiveInt, field_validator, model_validator
+from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, field_validator, model_validator
 
 from routerkit.errors import ConfigError
+from routerkit.log.settings import LogSetting
 from routerkit.query import MAX_QUERY_CHARS
 from routerkit.spec import Probability, Spec, parse, read_yaml
+from routerkit.specialists import (
+    DEFAULT_RETRIES,
+    ChatSpecialist,
+    GenerationConfig,
+    HuggingFaceSpecialist,
+    LoraSpecialist,
+    OpenAISpecialist,
+    Specialist,
+)
+from routerkit.tracing.settings import TracingConfig
+
+__all__ = [
+    "CATEGORIES",
+    "DEFAULT_CONFIG",
+    "ChatSpecialist",
+    "GenerationConfig",
+    "GraphConfig",
+    "HuggingFaceSpecialist",
+    "LoraSpecialist",
+    "OpenAISpecialist",
+    "RouterConfig",
+    "Specialist",
+    "config_names",
+    "json_schema",
+]
 
 CATEGORIES = ["math", "science", "code", "general", "commonsense"]
 """The categories of the starter router."""
@@ -52,77 +78,6 @@ class RouterConfig(Spec):
         return self
 
 
-class GenerationConfig(Spec):
-    """How a specialist writes its answer.
-
-    Attributes:
-        max_new_tokens: longest answer, in tokens.
-        temperature: 0 always takes the most probable token; above 0 draws tokens at random.
-        top_p: smallest probability mass to draw from, in [0, 1].
-        stop: texts that end the answer and are left out of it.
-    """
-
-    max_new_tokens: PositiveInt = 512
-    temperature: Annotated[float, Field(ge=0.0)] = 0.0
-    top_p: Probability = 1.0
-    stop: list[str] = Field(default_factory=list)
-
-
-class HuggingFaceSpecialist(Spec):
-    """A model that runs here, through `HuggingFacePipeline`.
-
-    Attributes:
-        model: hub id (`id@revision`), folder, or `miniature:NAME` for a demonstration model of the package.
-        dtype: number format of the weights; `auto` takes the checkpoint's own.
-        device: `cpu`, `cuda`, `cuda:0` ..., or `auto`: a GPU if torch sees one, else the CPU.
-        system_prompt: put in front of every conversation.
-        generation: see `GenerationConfig`.
-    """
-
-    backend: Literal["huggingface"] = "huggingface"
-    model: str
-    dtype: Literal["auto", "bfloat16", "float16", "float32"] = "auto"
-    device: str = Field(default="auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$")
-    system_prompt: str | None = None
-    generation: GenerationConfig = GenerationConfig()
-
-
-class OpenAISpecialist(Spec):
-    """A model behind an OpenAI-compatible endpoint: vLLM, TGI, llama.cpp, Ollama, or a hosted one.
-
-    Attributes:
-        model: the name that the endpoint knows.
-        base_url: address of the endpoint, ending in `/v1`; None means the hosted service.
-        api_key_env: environment variable that holds the key.
-        timeout_s: longest wait for an answer, in seconds.
-        system_prompt: put in front of every conversation.
-        generation: see `GenerationConfig`.
-    """
-
-    backend: Literal["openai"]
-    model: str
-    base_url: str | None = None
-    api_key_env: str = "OPENAI_API_KEY"
-    timeout_s: PositiveFloat = 60.0
-    system_prompt: str | None = None
-    generation: GenerationConfig = GenerationConfig()
-
-
-def _from_shorthand(value: object) -> object:
-    """A bare string is a Hugging Face model, and so is a mapping that names no back end."""
-    if isinstance(value, str):
-        return {"backend": "huggingface", "model": value}
-    if isinstance(value, Mapping) and "backend" not in value:
-        return {"backend": "huggingface", **value}
-    return value
-
-
-Specialist = Annotated[
-    Annotated[HuggingFaceSpecialist | OpenAISpecialist, Field(discriminator="backend")],
-    BeforeValidator(_from_shorthand, json_schema_input_type=str | HuggingFaceSpecialist | OpenAISpecialist),
-]
-
-
 class GraphConfig(Spec):
     """The whole routing graph.
 
@@ -131,12 +86,29 @@ class GraphConfig(Spec):
         router_config: see `RouterConfig`.
         model_mappings: the specialist of each category.
         fallback: the category whose specialist is the general model.
+        retries: for specialists that name none, how often a call that may succeed the next time is tried again.
+        timeout_s: for specialists that name none, longest wait for an answer, in seconds; None waits for ever.
+        tracing: see `TracingConfig`.
+        decision_log: where decisions are kept, a path or a `LogConfig`; None keeps none.
+        shadow: a candidate router, a folder or a hub id, that decides silently beside the live one; its decisions go
+            into the decision log.
     """
 
     categories: list[str] = Field(default=CATEGORIES, min_length=2)
     router_config: RouterConfig = RouterConfig()
     model_mappings: dict[str, Specialist] = Field(default_factory=dict)
     fallback: str = "general"
+    retries: NonNegativeInt = DEFAULT_RETRIES
+    timeout_s: PositiveFloat | None = None
+    tracing: TracingConfig = TracingConfig()
+    decision_log: LogSetting | None = None
+    shadow: str | None = None
+
+    @model_validator(mode="after")
+    def _a_shadow_needs_a_log(self) -> GraphConfig:
+        if self.shadow is not None and self.decision_log is None:
+            raise ValueError("shadow needs decision_log, where its decisions are kept; set both")
+        return self
 
     @field_validator("categories")
     @classmethod

@@ -10,8 +10,12 @@ from langchain_core.runnables import Runnable, RunnableConfig
 
 from routerkit.errors import InputError
 from routerkit.messages import RouterInput, query_of
+from routerkit.tracing import runs
+from routerkit.watch import Watch
 
 if TYPE_CHECKING:
+    from langchain_core.callbacks import AsyncCallbackManagerForChainRun, CallbackManagerForChainRun
+
     from routerkit.decision import Decision
     from routerkit.router import Router
 
@@ -25,12 +29,17 @@ class RouterRunnable(Runnable[RouterInput, RouterOutput]):
     A string, a message or a list of messages gives a `Decision`. A mapping with `messages` gives the state update
     `{"route": str, "decision": dict}`, so the object itself can be passed to `add_node`.
 
+    Its run in a trace carries the decision as metadata and tags, and sends it as the custom event
+    `routerkit.decision`.
+
     Args:
         router: the router to ask.
+        watch: also keeps a log of its decisions, for example.
     """
 
-    def __init__(self, router: Router) -> None:
+    def __init__(self, router: Router, *, watch: Watch | None = None) -> None:
         self.router = router
+        self._watch = watch or Watch(router)
         self.name = "router"
 
     def invoke(self, input: RouterInput, config: RunnableConfig | None = None, **kwargs: Any) -> RouterOutput:  # noqa: A002, ANN401 - LangChain's signature
@@ -67,13 +76,17 @@ class RouterRunnable(Runnable[RouterInput, RouterOutput]):
         """`batch` in a worker thread."""
         return await asyncio.to_thread(self.batch, inputs, config, return_exceptions=return_exceptions, **kwargs)
 
-    def _route(self, value: RouterInput) -> RouterOutput:
-        return _output(value, self.router.route_query(query_of(value)))
+    def _route(self, value: RouterInput, run_manager: CallbackManagerForChainRun) -> RouterOutput:
+        seen = self._watch.route(query_of(value))
+        runs.report(run_manager, seen)
+        return _output(value, seen.decision)
 
-    async def _aroute(self, value: RouterInput) -> RouterOutput:
-        return _output(value, await self.router.aroute_query(query_of(value)))
+    async def _aroute(self, value: RouterInput, run_manager: AsyncCallbackManagerForChainRun) -> RouterOutput:
+        return await asyncio.to_thread(self._route, value, run_manager.get_sync())
 
-    def _route_all(self, values: list[RouterInput]) -> list[RouterOutput]:
+    def _route_all(
+        self, values: list[RouterInput], run_manager: list[CallbackManagerForChainRun]
+    ) -> list[RouterOutput]:
         """Route what can be routed; a bad input's error takes its place, so that it does not spoil the others."""
         outputs: list[RouterOutput] = []
         good: list[tuple[int, str]] = []
@@ -83,9 +96,9 @@ class RouterRunnable(Runnable[RouterInput, RouterOutput]):
                 outputs.append(None)
             except InputError as error:
                 outputs.append(InputError(f"input {position} of the batch (counted from 0): {error}"))
-        decisions = self.router.route_batch([query for _, query in good])
-        for (position, _), decision in zip(good, decisions, strict=True):
-            outputs[position] = _output(values[position], decision)
+        for (position, _), seen in zip(good, self._watch.route_batch([query for _, query in good]), strict=True):
+            runs.report(run_manager[position], seen)
+            outputs[position] = _output(values[position], seen.decision)
         return outputs
 
 

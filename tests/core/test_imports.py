@@ -60,3 +60,8 @@ def test_an_unknown_name_is_answered_with_the_names_there_are() -> None:
     with pytest.raises(AttributeError, match=r"module 'routerkit' has no attribute 'Ruoter'; it has .*Router"):
         routerkit.Ruoter  # noqa: B018 - looking it up is the test
     assert not hasattr(routerkit, "nothing")
+
+
+def test_routing_imports_opentelemetry_only_if_the_application_does() -> None:
+    code = "import routerkit.watch; routerkit.watch.Watch(routerkit.Router.from_pretrained()).route('hello')"
+    assert "opentelemetry" not in loaded_by(code)

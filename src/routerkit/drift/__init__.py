@@ -1,0 +1,1 @@
+"""Have the queries changed? A window of decisions against a reference: what is asked, how surely, how much outside."""

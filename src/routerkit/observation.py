@@ -1,0 +1,54 @@
+"""One decision with everything that is worth knowing about it later: what traces, log and shadow are given."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from time import time
+from typing import TYPE_CHECKING
+
+from routerkit.version import __version__
+
+if TYPE_CHECKING:
+    from routerkit.decision import Decision
+    from routerkit.router import Router
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RouterFacts:
+    """Which router decided, exactly.
+
+    Attributes:
+        name: the router's name.
+        version: version of routerkit.
+        digest: sha256 of the artefact, 64 hexadecimal digits.
+    """
+
+    name: str
+    version: str
+    digest: str
+
+    @classmethod
+    def of(cls, router: Router) -> RouterFacts:
+        """The facts about a loaded router."""
+        return cls(name=router.artefact.manifest.name, version=__version__, digest=router.artefact.digest)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observation:
+    """A decision and its circumstances.
+
+    Attributes:
+        query: the text that was routed.
+        decision: where it went, and why.
+        router: who decided.
+        threshold: the confidence that the decision's category had to reach, in [0, 1].
+        latency_ms: time the decision took; in a batch, its share of the batch.
+        time: seconds since 1970, UTC.
+    """
+
+    query: str
+    decision: Decision
+    router: RouterFacts
+    threshold: float
+    latency_ms: float
+    time: float = field(default_factory=time)

@@ -1,0 +1,1 @@
+"""Every decision in the traces of LangSmith, of LangChain callbacks and of OpenTelemetry."""
