@@ -9,7 +9,10 @@ from typing import Any, Literal
 
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, field_validator, model_validator
 
+from routerkit.conversation.history import Mode
+from routerkit.engines.sessions import MAX_QUEUE
 from routerkit.errors import ConfigError
+from routerkit.fan_out import FanOutConfig
 from routerkit.log.settings import LogSetting
 from routerkit.query import MAX_QUERY_CHARS
 from routerkit.spec import Probability, Spec, parse, read_yaml
@@ -28,6 +31,7 @@ __all__ = [
     "CATEGORIES",
     "DEFAULT_CONFIG",
     "ChatSpecialist",
+    "FanOutConfig",
     "GenerationConfig",
     "GraphConfig",
     "HuggingFaceSpecialist",
@@ -54,11 +58,16 @@ class RouterConfig(Spec):
         engine: `onnx`, `torch`, or `auto`: ONNX Runtime on a CPU, torch elsewhere.
         precision: `int8`, `fp32` (exact), or `auto`: int8 if the router has it. For the ONNX engine.
         threads: threads that one query may use.
+        sessions: copies of the model that work side by side, in bulk and behind `aroute_query`; `auto`: one for every
+            `threads` cores. For the ONNX engine; each takes the memory of the model once more.
+        max_queue: most queries that wait in `aroute_query`; a further one raises `OverloadError`.
         confidence_threshold: least confidence for a specialist; `auto` takes the one chosen during training.
         category_thresholds: thresholds of single categories; these win over the common one.
         ood_threshold: queries with an out-of-domain score above it go to the fallback; `auto` takes the one chosen
             during training, null switches this off.
         max_query_chars: longer queries are refused.
+        conversation: what of a conversation is routed: `last`, the last turn alone; `previous`, with the turn before;
+            `sticky`, follow-ups that say nothing by themselves stay with their specialist.
     """
 
     model_path: str = "starter"
@@ -66,10 +75,13 @@ class RouterConfig(Spec):
     engine: Literal["auto", "onnx", "torch"] = "auto"
     precision: Literal["auto", "int8", "fp32"] = "auto"
     threads: PositiveInt = 1
+    sessions: PositiveInt | Literal["auto"] = "auto"
+    max_queue: PositiveInt = MAX_QUEUE
     confidence_threshold: Probability | Literal["auto"] = "auto"
     category_thresholds: dict[str, Probability] = Field(default_factory=dict)
     ood_threshold: Probability | Literal["auto"] | None = "auto"
     max_query_chars: PositiveInt = MAX_QUERY_CHARS
+    conversation: Mode = "last"
 
     @model_validator(mode="after")
     def _onnx_runs_on_the_cpu(self) -> RouterConfig:
@@ -88,6 +100,8 @@ class GraphConfig(Spec):
         fallback: the category whose specialist is the general model.
         retries: for specialists that name none, how often a call that may succeed the next time is tried again.
         timeout_s: for specialists that name none, longest wait for an answer, in seconds; None waits for ever.
+        confirm_below: decisions with a lower confidence wait for a person, see `RoutingContext`; None asks nobody.
+        fan_out: see `FanOutConfig`; None always asks one specialist.
         tracing: see `TracingConfig`.
         decision_log: where decisions are kept, a path or a `LogConfig`; None keeps none.
         shadow: a candidate router, a folder or a hub id, that decides silently beside the live one; its decisions go
@@ -100,6 +114,8 @@ class GraphConfig(Spec):
     fallback: str = "general"
     retries: NonNegativeInt = DEFAULT_RETRIES
     timeout_s: PositiveFloat | None = None
+    confirm_below: Probability | None = None
+    fan_out: FanOutConfig | None = None
     tracing: TracingConfig = TracingConfig()
     decision_log: LogSetting | None = None
     shadow: str | None = None
@@ -134,7 +150,7 @@ class GraphConfig(Spec):
             return source
         if isinstance(source, Mapping):
             return parse(cls, source, source="configuration")
-        path = _find_config(source or DEFAULT_CONFIG)
+        path = find_config(source or DEFAULT_CONFIG)
         return parse(cls, read_yaml(path), source=str(path))
 
 
@@ -152,7 +168,12 @@ def _shipped() -> Path:
     return Path(str(files("routerkit"))) / "configs"
 
 
-def _find_config(source: str | Path) -> Path:
+def find_config(source: str | Path) -> Path:
+    """The file that `source`, a path or the name of a shipped configuration, means.
+
+    Raises:
+        ConfigError: if it is neither.
+    """
     path = Path(source)
     if path.suffix in {".yaml", ".yml"} or path.is_file():
         return path

@@ -7,6 +7,7 @@ RouterkitError
 ├── ArtefactError          a router folder is missing, incomplete, damaged or of another version
 ├── DataError              labelled rows cannot be used for training or evaluation
 ├── MissingExtraError      an optional dependency is not installed
+├── OverloadError          too many queries wait already
 └── SpecialistError        a specialist model could not be loaded or could not answer
 """
 
@@ -75,17 +76,49 @@ class MissingExtraError(RouterkitError):
     """An optional dependency is not installed."""
 
 
+class OverloadError(RouterkitError):
+    """More queries arrive than can be answered.
+
+    Attributes:
+        waiting: how many wait already.
+        retryable: always true: the same call may succeed a little later.
+    """
+
+    retryable = True
+
+    def __init__(self, waiting: int) -> None:
+        self.waiting = waiting
+        super().__init__(
+            f"{waiting:,} queries wait for this router already, as many as router_config.max_queue allows; "
+            "try again later, or answer on more cores or machines"
+        )
+
+
 class SpecialistError(RouterkitError):
     """A specialist could not be loaded or could not answer.
 
     Attributes:
         route: the node that failed.
+        problem: what went wrong, without the node's name.
         retryable: whether the same call may succeed when tried again.
+        cause: class name of the foreign error that this one translates; None if the fault was found here.
+        retry_after_s: the pause that the other side asked for before the next try, in seconds; None if it did not.
     """
 
-    def __init__(self, route: str, problem: str, *, retryable: bool = False) -> None:
+    def __init__(
+        self,
+        route: str,
+        problem: str,
+        *,
+        retryable: bool = False,
+        cause: str | None = None,
+        retry_after_s: float | None = None,
+    ) -> None:
         self.route = route
+        self.problem = problem
         self.retryable = retryable
+        self.cause = cause
+        self.retry_after_s = retry_after_s
         super().__init__(f"specialist {route!r}: {problem}")
 
 

@@ -7,10 +7,10 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from routerkit.calibration import sigmoid, softmax
+from routerkit.beliefs import is_near_border, predictions
 from routerkit.config import RouterConfig
-from routerkit.decision import Prediction
-from routerkit.engines.loading import load_engine
+from routerkit.engines.loading import open_sessions
+from routerkit.engines.sessions import Sessions
 from routerkit.errors import ConfigError, InputError
 from routerkit.policy import ThresholdPolicy, default_fallback
 from routerkit.query import check_query
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from routerkit.artefact import Artefact
-    from routerkit.decision import Decision
+    from routerkit.decision import Decision, Prediction
     from routerkit.engines import Engine
 
 
@@ -37,6 +37,7 @@ class Router:
         tokenizer: turns text into token ids.
         policy: turns beliefs into decisions.
         max_query_chars: longer queries are refused.
+        sessions: lends `engine` and others like it to bulk work and servers; only `engine` unless given.
 
     Raises:
         ConfigError: if the policy names a category that the router does not know.
@@ -50,10 +51,12 @@ class Router:
         tokenizer: QueryTokenizer,
         policy: ThresholdPolicy,
         max_query_chars: int,
+        sessions: Sessions | None = None,
     ) -> None:
         self.artefact = artefact
         self.policy = policy
         self._engine = engine
+        self._sessions = sessions or Sessions(engine)
         self._tokenizer = tokenizer
         self._max_query_chars = max_query_chars
         _check_policy(policy, self.categories)
@@ -75,9 +78,11 @@ class Router:
         """
         config = config or RouterConfig()
         artefact = open_artefact(source)
+        engine, sessions = open_sessions(artefact, config)
         return cls(
             artefact=artefact,
-            engine=load_engine(artefact, config),
+            engine=engine,
+            sessions=sessions,
             tokenizer=QueryTokenizer.from_file(
                 artefact.path / "tokenizer.json", max_tokens=artefact.manifest.max_tokens
             ),
@@ -95,6 +100,11 @@ class Router:
         """The labels, in the order of the logits."""
         return list(self.artefact.manifest.categories)
 
+    @property
+    def engine_name(self) -> str:
+        """Library and precision that compute, such as `onnx int8`."""
+        return self._engine.name
+
     def check(self, query: object) -> str:
         """Return `query` if this router can classify it.
 
@@ -109,7 +119,7 @@ class Router:
         Raises:
             InputError: if the query is no text, empty, too long or binary.
         """
-        return self._predict([self._tokenizer.encode(self.check(query))])[0]
+        return self._classify(self._engine, self.check(query))
 
     def route_query(self, query: str, *, policy: ThresholdPolicy | None = None) -> Decision:
         """Decide where one query goes.
@@ -135,19 +145,33 @@ class Router:
         """
         policy = policy or self.policy
         token_ids = self._tokenizer.encode_batch(self._checked(queries))
-        predictions: dict[int, Prediction] = {}
-        for positions in equal_length_batches(token_ids):
-            batch = self._predict([token_ids[position] for position in positions])
-            predictions.update(zip(positions, batch, strict=True))
-        return [policy.decide(predictions[position]) for position in range(len(queries))]
+        groups = list(equal_length_batches(token_ids))
+        found = self._predict(token_ids, groups)
+        # Neighbours may move a probability by a rounding: where that could matter, the query alone decides.
+        companions = (position for group in groups if len(group) > 1 for position in group)
+        found |= self._predict(token_ids, [[one] for one in companions if is_near_border(found[one], policy)])
+        return [policy.decide(found[position]) for position in range(len(queries))]
 
     async def aroute_query(self, query: str, *, policy: ThresholdPolicy | None = None) -> Decision:
-        """`route_query` in a worker thread, so that an event loop stays free."""
-        return await asyncio.to_thread(self.route_query, query, policy=policy)
+        """`route_query` in one of a few worker threads, so that an event loop stays free.
+
+        Cancelling takes back a query that still waits; one that is computed comes to its end unheard.
+
+        Raises:
+            InputError: if the query is no text, empty, too long or binary.
+            OverloadError: if `max_queue` queries wait already.
+        """
+        text = self.check(query)
+        prediction = await self._sessions.submit(lambda engine: self._classify(engine, text))
+        return (policy or self.policy).decide(prediction)
 
     async def aroute_batch(self, queries: Sequence[str], *, policy: ThresholdPolicy | None = None) -> list[Decision]:
         """`route_batch` in a worker thread, so that an event loop stays free."""
         return await asyncio.to_thread(self.route_batch, queries, policy=policy)
+
+    def close(self) -> None:
+        """Wait for queries in `aroute_query`, then give back threads and extra engines; the router stays usable."""
+        self._sessions.close()
 
     def save_pretrained(self, path: str | Path) -> Path:
         """Copy the artefact to a new or empty folder.
@@ -176,23 +200,17 @@ class Router:
                 raise InputError(f"query {position} of the batch (counted from 0): {error}") from error
         return checked
 
-    def _predict(self, batch: list[list[int]]) -> list[Prediction]:
-        scores = self._engine.run(batch)
-        probabilities = softmax(scores.logits, self.artefact.manifest.temperature)
-        outside = [None] * len(batch) if scores.outside is None else sigmoid(scores.outside).tolist()
-        categories = self.artefact.manifest.categories
-        predictions = []
-        for row, ood_score in zip(probabilities.tolist(), outside, strict=True):
-            best = max(range(len(row)), key=row.__getitem__)
-            predictions.append(
-                Prediction(
-                    category=categories[best],
-                    confidence=row[best],
-                    probabilities=dict(zip(categories, row, strict=True)),
-                    ood_score=ood_score,
-                )
-            )
-        return predictions
+    def _classify(self, engine: Engine, query: str) -> Prediction:
+        return predictions(engine.run([self._tokenizer.encode(query)]), self.artefact.manifest)[0]
+
+    def _predict(self, token_ids: list[list[int]], groups: list[list[int]]) -> dict[int, Prediction]:
+        """Predictions by position; each group of positions shares a forward pass."""
+        scores = self._sessions.run_all([[token_ids[position] for position in group] for group in groups])
+        return {
+            position: prediction
+            for group, found in zip(groups, scores, strict=True)
+            for position, prediction in zip(group, predictions(found, self.artefact.manifest), strict=True)
+        }
 
 
 def _policy(artefact: Artefact, config: RouterConfig, fallback: str | None) -> ThresholdPolicy:

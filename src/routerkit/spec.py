@@ -62,8 +62,12 @@ def parse(spec: type[S], data: Mapping[str, Any], *, source: str) -> S:
     try:
         return spec.model_validate(data)
     except ValidationError as error:
-        faults = "; ".join(_explain(spec, data, fault) for fault in error.errors())
-        raise ConfigError(f"{source}: {faults}") from error
+        raise ConfigError(f"{source}: {explain(spec, data, error)}") from error
+
+
+def explain(spec: type[Spec], data: Mapping[str, Any], error: ValidationError) -> str:
+    """What is wrong with `data`, every fault in words a person can act on."""
+    return "; ".join(_explain(spec, data, fault) for fault in error.errors())
 
 
 def _explain(spec: type[Spec], data: Mapping[str, Any], fault: ErrorDetails) -> str:

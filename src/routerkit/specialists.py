@@ -36,8 +36,8 @@ class AnySpecialist(Spec):
         generation: see `GenerationConfig`.
         retries: how often a call that may succeed the next time is tried again, with growing pauses; None takes the
             graph's `retries`.
-        timeout_s: longest wait for an answer, retries included, in seconds; None takes the graph's `timeout_s`. The
-            time in which a model is loaded does not count.
+        timeout_s: longest wait for an answer in seconds, retries and waiting for a busy model included; None takes the
+            graph's `timeout_s`. The time in which a model is loaded does not count.
     """
 
     system_prompt: str | None = None

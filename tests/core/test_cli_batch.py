@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import csv
+import io
 import json
+import os
+import re
+import subprocess
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -47,10 +54,10 @@ def test_a_batch_decides_as_single_calls_do(tiny_router_folder: Path, tmp_path: 
     ]
 
 
-def test_more_rows_than_one_chunk_stay_in_order(
+def test_more_rows_than_one_window_stay_in_order(
     tiny_router_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("routerkit.cli.batch._CHUNK", 4)
+    monkeypatch.setattr("routerkit.bulk.run.WINDOW_ROWS", 4)
     source = _write(tmp_path / "in.jsonl", [{"id": n, "query": _WORDS[n % 8]} for n in range(11)])
     answers = _lines(call("batch", "--input-file", source, "--model", tiny_router_folder).stdout)
     assert [answer["id"] for answer in answers] == list(range(11))
@@ -147,10 +154,18 @@ def test_an_output_file_that_cannot_be_written_is_named(tiny_router_folder: Path
 def test_the_input_file_is_never_overwritten(tiny_router_folder: Path, tmp_path: Path) -> None:
     source = _write(tmp_path / "in.jsonl", [{"query": "sum"}])
     before = source.read_bytes()
-    found = call("batch", "--input-file", source, "--output-file", source, "--model", tiny_router_folder)
-    assert found.status == 1
-    assert "--output-file" in found.error
-    assert source.read_bytes() == before
+    for files in (["--output-file", source], ["--output-file", tmp_path / "o", "--errors-file", source]):
+        found = call("batch", "--input-file", source, *files, "--model", tiny_router_folder)
+        assert found.status == 1
+        assert f"in.jsonl: is the --input-file too; give another {files[-2]}" in found.error
+        assert source.read_bytes() == before
+
+
+def test_results_and_bad_rows_do_not_share_a_file(tiny_router_folder: Path, tmp_path: Path) -> None:
+    source, target = _write(tmp_path / "in.jsonl", [{"query": "sum"}]), tmp_path / "out.jsonl"
+    arguments = ["--input-file", source, "--output-file", target, "--errors-file", target]
+    found = call("batch", *arguments, "--model", tiny_router_folder)
+    assert "out.jsonl: is the --output-file too; give another --errors-file" in found.error
 
 
 def test_a_binary_file_is_refused_line_by_line(tiny_router_folder: Path, tmp_path: Path) -> None:
@@ -161,3 +176,164 @@ def test_a_binary_file_is_refused_line_by_line(tiny_router_folder: Path, tmp_pat
     assert (found.status, found.stdout) == (1, "")
     assert summary == "0 rows routed, 3 bad rows left out"
     assert all("UTF-8" in line or "valid JSON" in line for line in complaints)
+
+
+# --- bad rows in a file of their own ---------------------------------------------------------------------------------
+
+
+def test_bad_rows_stand_in_a_file_beside_the_output(tiny_router_folder: Path, tmp_path: Path) -> None:
+    source, target = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
+    source.write_bytes(b'{"query": "sum"}\n{"query": ""}\nZo\xeb\n{"query": "loop"}\n')
+    found = call("batch", "--input-file", source, "--output-file", target, "--model", tiny_router_folder)
+    assert (found.status, found.stdout) == (1, "")
+    first, second, summary = found.stderr.splitlines()
+    assert summary == f"2 rows routed, 2 bad rows left out; see {target}.errors.jsonl"
+    bad = _lines((tmp_path / "out.jsonl.errors.jsonl").read_text(encoding="utf-8"))
+    assert [(row["line"], row["row"]) for row in bad] == [(2, '{"query": ""}'), (3, "Zo\\xeb")]
+    assert [f"error: {row['error']}" for row in bad] == [first, second]
+    assert len(_lines(target.read_text(encoding="utf-8"))) == 2
+
+
+def test_without_bad_rows_there_is_no_such_file_and_an_old_one_goes(tiny_router_folder: Path, tmp_path: Path) -> None:
+    source, target = _write(tmp_path / "in.jsonl", [{"query": "sum"}]), tmp_path / "out.jsonl"
+    (tmp_path / "out.jsonl.errors.jsonl").write_text("old")
+    assert call("batch", "--input-file", source, "--output-file", target, "--model", tiny_router_folder).status == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.jsonl", "out.jsonl"]
+
+
+def test_many_bad_rows_do_not_flood_the_screen_when_a_file_has_them(tiny_router_folder: Path, tmp_path: Path) -> None:
+    errors = tmp_path / "bad.jsonl"
+    arguments = ["--input-file", "-", "--errors-file", errors, "--model", tiny_router_folder]
+    found = call("batch", *arguments, stdin=b"nope\n" * 50 + b'{"query": "sum"}\n')
+    told = found.stderr.splitlines()
+    assert len(told) == 22
+    assert told[20:] == ["... and 30 more bad rows", f"1 rows routed, 50 bad rows left out; see {errors}"]
+    assert len(errors.read_text().splitlines()) == 50
+    assert len(call("batch", *arguments[:2], *arguments[4:], stdin=b"nope\n" * 50).stderr.splitlines()) == 51
+
+
+# --- formats ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_table_becomes_a_table(tiny_router_folder: Path, tmp_path: Path) -> None:
+    source, target = tmp_path / "in.csv", tmp_path / "out.csv"
+    source.write_text('id,query,route\n1,"the sum,\nor ""rain""",A1\n2,loop,\n', encoding="utf-8")
+    assert call("batch", "--input-file", source, "--output-file", target, "--model", tiny_router_folder).status == 0
+    with target.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    router = Router.from_pretrained(tiny_router_folder)
+    expected = [router.route_query(query) for query in ('the sum,\nor "rain"', "loop")]
+    assert [(row["id"], row["query"], row["input_route"]) for row in rows] == [
+        ("1", 'the sum,\nor "rain"', "A1"),
+        ("2", "loop", ""),
+    ]
+    assert [(row["category"], row["route"], row["ood_score"]) for row in rows] == [
+        (decision.category, decision.route, "") for decision in expected
+    ]
+    found = [float(rows[0][f"probability_{name}"]) for name in router.categories]
+    assert found == pytest.approx(list(expected[0].probabilities.values()), abs=1e-6)
+
+
+def test_a_table_of_objects_keeps_them_and_reports_rows_with_further_fields(
+    tiny_router_folder: Path, tmp_path: Path
+) -> None:
+    rows: list[dict[str, Any]] = [{"query": "sum", "user": {"id": 7}, "ok": True}, {"query": "\u00eb loop"}]
+    source = _write(tmp_path / "in.jsonl", [*rows, {"query": "sum", "late": 1}])
+    lines = source.read_text(encoding="utf-8").splitlines()
+    source.write_text("\n".join([*lines[:2], *["\n"] * 5, lines[2]]), encoding="utf-8")
+    arguments = ["--input-file", source, "--output-format", "csv", "--model", tiny_router_folder]
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("routerkit.bulk.run.WINDOW_ROWS", 2)
+        found = call("batch", *arguments)
+    table = list(csv.DictReader(io.StringIO(found.stdout)))
+    assert [(row["query"], row["user"], row["ok"]) for row in table] == [
+        ("sum", '{"id": 7}', "true"),
+        ("\u00eb loop", "", ""),
+    ]
+    assert found.status == 1
+    assert f"{source}, line 13: has the fields ['late'], which the first rows do not have" in found.stderr
+
+
+def test_the_format_of_a_pipe_can_be_said(tiny_router_folder: Path) -> None:
+    arguments = ["--input-file", "-", "--input-format", "csv", "--model", tiny_router_folder]
+    found = call("batch", *arguments, stdin=b"query\nsum\n")
+    assert [answer["query"] for answer in _lines(found.stdout)] == ["sum"]
+
+
+def test_half_a_surrogate_pair_in_another_field_survives(tiny_router_folder: Path) -> None:
+    line = b'{"query": "sum", "user": "\\ud800"}\n'
+    found = call("batch", "--input-file", "-", "--model", tiny_router_folder, stdin=line)
+    assert _lines(found.stdout)[0]["user"] == "\ud800"
+
+
+# --- going on --------------------------------------------------------------------------------------------------------
+
+
+def test_ctrl_c_says_how_to_go_on(tiny_router_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = _write(tmp_path / "in.jsonl", [{"id": n, "query": _WORDS[n % 8]} for n in range(11)])
+    arguments = ["batch", "--input-file", source, "--output-file", tmp_path / "out.jsonl", "--model"]
+    monkeypatch.setattr("routerkit.bulk.run.WINDOW_ROWS", 4)
+    calls = iter([False, True])
+    route_batch = Router.route_batch
+
+    def interrupted(self: Router, queries: list[str]) -> Any:
+        if next(calls, False):
+            raise KeyboardInterrupt
+        return route_batch(self, queries)
+
+    monkeypatch.setattr(Router, "route_batch", interrupted)
+    found = call(*arguments, tiny_router_folder)
+    assert found.status == 130
+    assert found.stderr.splitlines()[0] == "interrupted after 4 rows; the same command with --resume goes on"
+    assert call(*arguments, tiny_router_folder, "--resume").stderr == "11 rows routed\n"
+    assert [row["id"] for row in _lines((tmp_path / "out.jsonl").read_text())] == list(range(11))
+
+
+def test_a_pipe_that_is_sent_again_is_gone_on_with(tiny_router_folder: Path, tmp_path: Path) -> None:
+    rows = b"".join(b'{"id": %d, "query": "sum"}\n' % number for number in range(11))
+    target = tmp_path / "out.jsonl"
+    arguments = ["batch", "--input-file", "-", "--output-file", target, "--model", tiny_router_folder]
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("routerkit.bulk.run.WINDOW_ROWS", 4)
+        patched.setattr("routerkit.bulk.run._Run.commit", _interrupted_commit(2))
+        assert call(*arguments, stdin=rows).status == 130
+    assert call(*arguments, "--resume", stdin=rows).status == 0
+    assert [row["id"] for row in _lines(target.read_text())] == list(range(11))
+
+
+def _interrupted_commit(windows: int) -> Any:
+    from routerkit.bulk.run import _Run
+
+    commit, left = _Run.commit, iter(range(windows))
+
+    def committing(self: Any, source: Any, journal: Any) -> None:
+        commit(self, source, journal)
+        if next(left, None) is None:
+            raise KeyboardInterrupt
+
+    return committing
+
+
+# --- progress --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
+def test_a_person_at_a_terminal_sees_rows_rate_and_time_left(tiny_router_folder: Path, tmp_path: Path) -> None:
+    import pty
+
+    source = _write(tmp_path / "in.jsonl", [{"query": _WORDS[n % 8]} for n in range(50)])
+    arguments = ["batch", "--input-file", source, "--output-file", tmp_path / "out.jsonl", "--model"]
+    command = [sys.executable, "-c", "from routerkit.cli import main; main()", *arguments, tiny_router_folder]
+    ours, theirs = pty.openpty()
+    environment = {**os.environ, "TERM": "xterm", "COLUMNS": "100"}
+    done = subprocess.run([*map(str, command)], stdout=subprocess.PIPE, stderr=theirs, env=environment, check=False)
+    os.close(theirs)
+    seen = b""
+    with contextlib.suppress(OSError):  # the end of a pseudo-terminal is an error on Linux
+        while piece := os.read(ours, 4096):
+            seen += piece
+    os.close(ours)
+    text = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", seen.decode("utf-8", errors="replace"))
+    assert (done.returncode, done.stdout) == (0, b"")
+    assert re.search(r"100% 50 rows, [\d,]+/s, 0:00:00 left", text), text
+    assert "50 rows routed" in text

@@ -145,7 +145,7 @@ def test_a_mapping_without_a_back_end_is_a_hugging_face_model() -> None:
         ),
         (
             {"model_mappings": {"math": {"backend": "olama", "model": "m"}}},
-            ["key 'model_mappings.math'", "'olama'", "'huggingface', 'openai'"],
+            ["key 'model_mappings.math'", "'olama'", "'huggingface', 'lora', 'openai', 'chat'"],
         ),
         ({"model_mappings": {"math": 5}}, ["key 'model_mappings.math'", "found 5"]),
         ({"model_mappings": {"math": {"dtype": "auto"}}}, ["key 'model_mappings.math.model' is required"]),

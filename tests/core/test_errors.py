@@ -20,7 +20,7 @@ from routerkit.errors import (
 
 def test_every_error_of_the_family_can_be_caught_as_one() -> None:
     found = [item for item in vars(errors).values() if isinstance(item, type) and issubclass(item, Exception)]
-    assert len(found) == 8
+    assert len(found) == 9
     assert all(issubclass(item, RouterkitError) for item in found)
 
 

@@ -109,7 +109,7 @@ _CHANGES: tuple[tuple[float, Change], ...] = (
     (0.03, _upper),
     (0.40, _open_ended),
     (0.10, _without_punctuation),
-    (0.15, _mistyped),
+    (0.30, _mistyped),
     (0.08, _cut),
     (0.06, _with_opening),
     (0.05, _with_ending),

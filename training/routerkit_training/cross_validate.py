@@ -7,10 +7,10 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy.stats import beta
 
 from routerkit.artefact import MANIFEST
 from routerkit.evaluation import Evaluation, evaluate
+from routerkit.intervals import proportion
 from routerkit.router import Router
 from routerkit.rows import read_rows
 from routerkit_training.folds import leave_sources_out
@@ -84,14 +84,8 @@ def _report(folds: Sequence[Fold], evaluations: Sequence[Evaluation]) -> dict[st
     names = ("accuracy", "macro_f1", "ece", "aurc", "harm", "recall", "coverage")
     means = {name: float(np.mean([found[name] for found in figures if found[name] is not None])) for name in names}
     right = [good for evaluation in evaluations for good in evaluation.right]
-    return {"folds": figures, "mean": means, "accuracy_interval": _interval(sum(right), len(right))}
-
-
-def _interval(count: int, n: int) -> list[float]:
-    """Exact 95 % interval of a share (Clopper and Pearson, 1934)."""
-    low = 0.0 if count == 0 else float(beta.ppf(0.025, count, n - count + 1))
-    high = 1.0 if count == n else float(beta.ppf(0.975, count + 1, n - count))
-    return [low, high]
+    accuracy = proportion(sum(right), len(right))
+    return {"folds": figures, "mean": means, "accuracy_interval": [accuracy.low, accuracy.high]}
 
 
 def write_rows(path: Path, rows: Sequence[Row]) -> Path:

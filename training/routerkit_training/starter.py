@@ -21,13 +21,16 @@ import torch
 
 from routerkit import artefact
 from routerkit.errors import ArtefactError, ConfigError
+from routerkit.evaluation import evaluate
 from routerkit.export.checkpoint import write_graph
 from routerkit.export.weights import read_weights
 from routerkit.manifest import BaseModelInfo, DataSource
+from routerkit.router import Router
 from routerkit.rows import Row, read_rows
 from routerkit_training.corpus import Part, part_path
 from routerkit_training.cross_validate import UNSEEN, cross_validate, write_rows
 from routerkit_training.packing import figures_on, pack, with_figures
+from routerkit_training.predictions import write_predictions
 from routerkit_training.reference import write_reference
 from routerkit_training.settings import TrainSettings
 from routerkit_training.train import restore, train_router
@@ -47,10 +50,10 @@ ROWS_PER_SOURCE = 600
 
 N_FOLDS = 3
 
-RECIPE = {"epochs": 4, "batch_size": 32, "learning_rate": 8e-5, "label_smoothing": 0.05, "max_tokens": 96}
+RECIPE = {"epochs": 3, "batch_size": 32, "learning_rate": 1e-4, "label_smoothing": 0.05, "max_tokens": 96}
 """An even sample of every public source, and the corpus."""
 
-FOLD_RECIPE = {"epochs": 2}
+FOLD_RECIPE = {"epochs": 1}
 """What differs in the runs that leave sources out, to which the confidence is fitted."""
 
 logger = logging.getLogger(__name__)
@@ -78,7 +81,17 @@ def build_starter(data: Path, encoder: Path, output_dir: Path, seed: int) -> Non
         train_router(settings)
     folds = settings.model_copy(update={"output_dir": work / "folds", **FOLD_RECIPE})
     cross_validate(folds, N_FOLDS)
-    ship(settings.model_copy(update={"unseen": folds.output_dir / UNSEEN}), output_dir, data)
+    unseen = predict_unseen(settings.output_dir, folds.output_dir / UNSEEN, work / UNSEEN)
+    ship(settings.model_copy(update={"unseen": unseen}), output_dir, data)
+
+
+def predict_unseen(trained: Path, folds: Path, path: Path) -> Path:
+    """Join what the folds said of sources they never saw with what the router says of writers it never saw."""
+    router = Router.from_pretrained(trained)
+    write_predictions(path, [evaluate(router, _labelled("dev"))], [router.artefact.manifest.temperature])
+    with path.open("a", encoding="utf-8") as file:
+        file.write(folds.read_text(encoding="utf-8"))
+    return path
 
 
 def starter_settings(data: Path, encoder: Path, work: Path, seed: int) -> TrainSettings:
@@ -118,7 +131,7 @@ def ship(settings: TrainSettings, output_dir: Path, data: Path) -> artefact.Arte
     )
     shutil.rmtree(output_dir, ignore_errors=True)
     starter = write_int8_only(rounded, output_dir, _sources(data, learnt.splits))
-    write_reference(output_dir, _labelled("train"), _labelled("dev"), settings.seed)
+    write_reference(output_dir, _labelled("train"), _labelled("dev"), settings.seed, learnt.splits.outside_train)
     test = read_rows(data / "test.jsonl")
     figures = {
         "public data, validation part": figures_on(starter, read_rows(data / "validation.jsonl")),

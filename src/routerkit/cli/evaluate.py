@@ -20,6 +20,7 @@ from routerkit.evaluation import evaluate as measure
 from routerkit.report.breakdown import read_groups
 from routerkit.report.page import Report, write_page
 from routerkit.report.summary import Baselines, summarise
+from routerkit.robustness import measure_robustness
 from routerkit.rows import read_outside_rows, read_rows
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ class _Comparison:
 @click.command()
 @click.option("--test-file", required=True, help='JSONL rows: {"query": ..., "category": ...}.')
 @click.option("--ood-file", help="JSONL rows outside every category; their category is null or missing.")
+@click.option("--robustness", is_flag=True, help="Also route every query with typos, in other case, unpunctuated.")
 @click.option("--json", "as_json", is_flag=True, help="Print every figure as JSON.")
 @click.option("--report", help="Write an HTML page with plots, baselines and the most confident mistakes.")
 @click.option(
@@ -67,6 +69,7 @@ class _Comparison:
 def evaluate(  # noqa: PLR0913, PLR0917 - one parameter for each option of the command
     test_file: str,
     ood_file: str | None,
+    robustness: bool,
     as_json: bool,
     report: str | None,
     baselines: bool | None,
@@ -90,6 +93,8 @@ def evaluate(  # noqa: PLR0913, PLR0917 - one parameter for each option of the c
     comparison = _Comparison(wanted, train_file, base_encoder)
     compared, missing = _compare(router.artefact, evaluation, comparison)
     figures = rounded(summarise(evaluation, read_groups(test_file), compared), _DIGITS)
+    if robustness:
+        figures["robustness"] = rounded(measure_robustness(router, evaluation), _DIGITS)
     if report is not None:
         files = {"test rows": Path(test_file)} | ({"out-of-domain rows": Path(ood_file)} if ood_file else {})
         date = datetime.datetime.now(tz=datetime.UTC).date().isoformat()
@@ -132,6 +137,15 @@ def _show(figures: dict[str, Any]) -> None:
     for name, counts in zip(names, matrix["counts"], strict=True):
         f1 = figures["per_category"][name]["f1"]
         click.echo(name.ljust(width + 2) + "".join(f"{count:,}".rjust(width) for count in counts) + f"{f1:8.3f}")
+    if "robustness" in figures:
+        _show_robustness(figures["robustness"])
+
+
+def _show_robustness(found: dict[str, dict[str, Any]]) -> None:
+    click.echo("\nstill at the same node, of the queries that were routed right")
+    for name, figures in found.items():
+        kept = _with_interval(figures["kept"], figures["interval"])
+        click.echo(f"  {name:<14} {kept}  fallback {figures['fallback_change']:+.1f} points")
 
 
 def _with_interval(value: float | None, interval: list[float] | None) -> str:

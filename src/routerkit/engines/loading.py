@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
+from routerkit.engines.cores import usable_cores
 from routerkit.engines.onnx import OnnxEngine
+from routerkit.engines.sessions import Sessions
 from routerkit.errors import ArtefactError, require
 
 if TYPE_CHECKING:
@@ -35,6 +38,20 @@ def load_engine(artefact: Artefact, config: RouterConfig) -> Engine:
     precision = _pick_precision(artefact, config)
     graph = artefact.manifest.graphs[precision]
     return OnnxEngine(artefact.path / graph.path, name=f"onnx {precision}", threads=config.threads)
+
+
+def open_sessions(artefact: Artefact, config: RouterConfig) -> tuple[Engine, Sessions]:
+    """Load the first engine, and prepare for as many more as `config.sessions` allows.
+
+    Raises:
+        ArtefactError: as `load_engine` does, and so `ConfigError` and `MissingExtraError`.
+    """
+    first = load_engine(artefact, config)
+    if not isinstance(first, OnnxEngine):
+        return first, Sessions(first, max_queue=config.max_queue)
+    size = max(1, usable_cores() // config.threads) if config.sessions == "auto" else config.sessions
+    load = partial(load_engine, artefact, config)
+    return first, Sessions(first, load=load, size=size, max_queue=config.max_queue)
 
 
 def _find_device() -> str:

@@ -1,0 +1,106 @@
+"""The one command that rebuilds the starter, on tiny data."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from click.testing import CliRunner
+from routerkit_training import starter
+
+from routerkit import artefact
+from routerkit.errors import ConfigError
+from routerkit.router import Router
+from routerkit.rows import read_rows
+from tests.training.support import obvious_rows, write_rows
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from routerkit.rows import Row
+
+Build = dict[str, Any]
+
+
+def _sourced(path: Path, rows: list[Row], *, doubtful: bool = False) -> None:
+    content = [
+        {"query": row.query, "category": row.category, "source": f"{row.category}-{number % 2}"}
+        for number, row in enumerate(rows)
+    ]
+    if doubtful:
+        content.append({"query": "compile a poem of prime cities", "category": "code", "source": "conala"})
+    path.write_text("\n".join(map(json.dumps, content)), encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def build(tmp_path_factory: pytest.TempPathFactory, tiny_distilbert_folder: Path) -> Build:
+    """The command on rows that one word gives away."""
+    folder = tmp_path_factory.mktemp("starter")
+    rows = obvious_rows(25)
+    data, corpus = folder / "data", folder / "corpus"
+    data.mkdir()
+    corpus.mkdir()
+    _sourced(data / "train.jsonl", rows[0::3], doubtful=True)
+    for name in ("validation", "test"):
+        _sourced(data / f"{name}.jsonl", rows[1::3])
+    write_rows(corpus / "train.jsonl", rows[2::3])
+    write_rows(corpus / "dev.jsonl", list(rows[2::6]))
+    small = {
+        "epochs": 12,
+        "batch_size": 4,
+        "learning_rate": 5e-3,
+        "max_tokens": 32,
+        "precision": "fp32",
+        "patience": 12,
+    }
+
+    def run() -> Any:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(starter, "ENCODER_SHA256", artefact.file_digest(tiny_distilbert_folder / artefact.WEIGHTS))
+            patch.setattr(starter, "part_path", lambda part: corpus / f"{part}.jsonl")
+            patch.setattr(starter, "RECIPE", small)
+            patch.setattr(starter, "N_FOLDS", 2)
+            arguments = ["--data", data, "--encoder", tiny_distilbert_folder, "--output-dir", folder / "made"]
+            return CliRunner().invoke(starter.build_starter, list(map(str, arguments)), catch_exceptions=False)
+
+    run()
+    return {"folder": folder / "made", "run": run, "corpus": corpus}
+
+
+def test_the_result_is_a_router_without_float_weights(build: Build) -> None:
+    made = artefact.read(build["folder"])
+    assert set(made.manifest.graphs) == {"int8"}
+    assert not (made.path / artefact.WEIGHTS).exists()
+    assert Router.from_pretrained(made.path).route_query("what is the sum here").category == "math"
+
+
+def test_nothing_is_learnt_from_a_doubtful_source(build: Build) -> None:
+    learnt = read_rows(build["folder"].with_name("made-float") / "train.jsonl")
+    assert learnt
+    assert not [row for row in learnt if row.source == "conala"]
+
+
+def test_the_rows_that_are_kept_for_reference_are_those_of_the_corpus(build: Build) -> None:
+    own = {row.query for part in ("train", "dev") for row in read_rows(build["corpus"] / f"{part}.jsonl")}
+    assert {row.query for row in read_rows(build["folder"] / artefact.REFERENCE)} <= own
+
+
+def test_the_card_names_every_split(build: Build) -> None:
+    card = (build["folder"] / artefact.CARD).read_text(encoding="utf-8")
+    for name in ("public data, test part", "trained float weights", "corpus, development part"):
+        assert name in card
+
+
+def test_a_build_that_is_repeated_does_not_train_again(build: Build) -> None:
+    trained = build["folder"].with_name("made-float") / "trained" / artefact.MANIFEST
+    before = trained.stat().st_mtime_ns
+    build["run"]()
+    assert trained.stat().st_mtime_ns == before
+    assert artefact.read(build["folder"]).manifest.name == "starter"
+
+
+def test_another_encoder_is_refused(tmp_path: Path, tiny_distilbert_folder: Path) -> None:
+    arguments = ["--data", tmp_path, "--encoder", tiny_distilbert_folder, "--output-dir", tmp_path / "made"]
+    with pytest.raises(ConfigError, match="expected all-MiniLM-L6-v2 with sha256"):
+        CliRunner().invoke(starter.build_starter, list(map(str, arguments)), catch_exceptions=False)
