@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from langgraph.graph import END, START, StateGraph
+from langgraph.graph.state import CompiledStateGraph
+from langgraph.types import Send  # noqa: TC002 - LangGraph evaluates the annotations with it
 
 from routerkit.config import GraphConfig
-from routerkit.runnable import RouterRunnable
 from routerkit.tracing.client import install
+from routerkit_graphs.context import RoutingContext
+from routerkit_graphs.fan_out import CONSULT_NODE, SEVERAL, add_fan_out, send_to_several
 from routerkit_graphs.nodes import specialist_node
+from routerkit_graphs.routing import Controls, RouterNode
 from routerkit_graphs.state import RoutingState
 from routerkit_graphs.tracing import GraphWatch
 from routerkit_graphs.wiring import wire
@@ -20,13 +24,16 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
 
     from langchain_core.runnables import Runnable
-    from langgraph.graph.state import CompiledStateGraph
     from langgraph.types import Checkpointer
 
     from routerkit.router import Router
+    from routerkit_graphs.wiring import Wiring
 
 GraphSource = GraphConfig | Mapping[str, Any] | str | Path | None
 """A configuration, or where it is; see `GraphConfig.load`."""
+
+RoutingGraph = CompiledStateGraph[RoutingState, RoutingContext, RoutingState, RoutingState]
+"""What `build_graph` returns."""
 
 ROUTER_NODE = "router"
 _ANSWERED = "answered"
@@ -40,11 +47,14 @@ def build_graph(
     router: Router | None = None,
     checkpointer: Checkpointer = None,
     name: str = "routerkit",
-) -> CompiledStateGraph[RoutingState, None, RoutingState, RoutingState]:
+) -> RoutingGraph:
     """Build the routing graph, ready to run. The specialists' weights are loaded when they are first needed.
 
     Closing an asynchronous stream of the graph stops a local specialist at its next token; closing a synchronous one
     waits for the answer's end, because LangGraph waits for its threads.
+
+    A specialist that fails, or is not ready within its `timeout_s`, is replaced by the general model. A given Runnable
+    that blocks without streaming cannot be stopped: the graph answers in time, and the Runnable's thread runs on.
 
     Args:
         config: a YAML path, the name of a shipped configuration, a mapping, a `GraphConfig`, or None for the
@@ -68,20 +78,30 @@ def graph_builder(
     *,
     specialists: Mapping[str, Runnable[Any, Any]] | None = None,
     router: Router | None = None,
-) -> StateGraph[RoutingState, None, RoutingState, RoutingState]:
+) -> StateGraph[RoutingState, RoutingContext, RoutingState, RoutingState]:
     """The routing graph before it is compiled, for people who add nodes or edges; arguments as in `build_graph`."""
     loaded = GraphConfig.load(config)
     wiring = wire(loaded, specialists or {}, router)
-    install(loaded.tracing)
     watch = GraphWatch.from_config(loaded, wiring.router)
+    install(loaded.tracing)
+    return assemble(loaded, wiring, watch)
+
+
+def assemble(
+    config: GraphConfig, wiring: Wiring, watch: GraphWatch
+) -> StateGraph[RoutingState, RoutingContext, RoutingState, RoutingState]:
+    """Nodes and edges for parts that are known to fit together."""
     fallback = wiring.fallback
-    builder = StateGraph(RoutingState)
-    builder.add_node(ROUTER_NODE, cast("Runnable[RoutingState, Any]", RouterRunnable(wiring.router, watch=watch)))
+    builder = StateGraph(RoutingState, context_schema=RoutingContext)
+    builder.add_node(ROUTER_NODE, RouterNode(watch, Controls.of(config)))
     builder.add_edge(START, ROUTER_NODE)
     # LangGraph draws one edge per pair of nodes, so the two ways to the general model share a label.
     general = f"{fallback}, or low confidence"
     names = {seat.category: general if seat.category == fallback else seat.category for seat in wiring.seats}
     paths: dict[Hashable, str] = {label: node for node, label in names.items()}
+    if config.fan_out is not None:
+        add_fan_out(builder, wiring, config.fan_out)
+        paths[SEVERAL] = CONSULT_NODE
     builder.add_conditional_edges(ROUTER_NODE, _by_route(names), paths)
     for seat in wiring.seats:
         builder.add_node(seat.category, specialist_node(seat, fallback))
@@ -94,9 +114,9 @@ def graph_builder(
     return builder
 
 
-def _by_route(labels: Mapping[str, str]) -> Callable[[RoutingState], str]:
-    def route(state: RoutingState) -> str:
-        return labels[state["route"]]
+def _by_route(labels: Mapping[str, str]) -> Callable[[RoutingState], str | list[Send]]:
+    def route(state: RoutingState) -> str | list[Send]:
+        return send_to_several(state) or labels[state["route"]]
 
     return route
 

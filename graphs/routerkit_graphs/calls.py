@@ -3,7 +3,8 @@
 A call that is given up is stopped where it can be stopped. An asynchronous one is cancelled. Local generation ends at
 its next token. Anything that reports to callbacks, a streaming chat model or a graph, ends at its next token or step.
 An endpoint's connection is closed by its own timeout. A Runnable that blocks without reporting cannot be stopped: the
-request returns in time, and its thread runs on unheard until it ends by itself.
+request returns in time, and its thread runs on unheard until it ends by itself; `asyncio.run` waits for such threads
+when it closes its loop.
 """
 
 from __future__ import annotations
@@ -181,6 +182,9 @@ class Call(BaseCallbackHandler):
             try:
                 with _as_current(self):
                     result.set_result(work())
+            except _GivenUp:
+                # Kept by nobody, so that what the call had open, a connection for example, is closed now.
+                return
             except BaseException as error:  # the other thread raises it
                 result.set_exception(error)
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from routerkit.config import GraphConfig, HuggingFaceSpecialist
-from routerkit.errors import RouterkitError, require
+from routerkit.config import ChatSpecialist, GraphConfig, LoraSpecialist, OpenAISpecialist
+from routerkit.errors import RouterkitError, SpecialistError, require
 from routerkit.router import Router
 from routerkit.version import __version__
 from routerkit_graphs.wiring import wire
@@ -20,7 +20,7 @@ from routerkit_graphs.wiring import wire
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from routerkit.config import OpenAISpecialist, Specialist
+    from routerkit.config import HuggingFaceSpecialist, Specialist
 
 _EXTRAS = {
     "local": ["torch", "transformers", "langchain_huggingface", "peft", "accelerate", "onnx", "safetensors", "psutil"],
@@ -70,10 +70,14 @@ def _wiring(config: GraphConfig) -> str:
 
 
 def _specialist(category: str, spec: Specialist) -> str:
-    return _local(category, spec) if isinstance(spec, HuggingFaceSpecialist) else _endpoint(spec)
+    if isinstance(spec, LoraSpecialist):
+        return _lora(category, spec)
+    if isinstance(spec, OpenAISpecialist):
+        return _endpoint(spec)
+    return _provider(category, spec) if isinstance(spec, ChatSpecialist) else _local(category, spec)
 
 
-def _local(category: str, spec: HuggingFaceSpecialist) -> str:
+def _local(category: str, spec: HuggingFaceSpecialist | LoraSpecialist) -> str:
     require("local", *_EXTRAS["local"])
     from routerkit_graphs.backends.huggingface import sources
     from routerkit_graphs.backends.huggingface.memory import check_fits, free_bytes, readable, resolve_device
@@ -82,6 +86,35 @@ def _local(category: str, spec: HuggingFaceSpecialist) -> str:
     device = resolve_device(category, spec.device)
     check_fits(category, spec.model, source.weights_bytes, device)
     return f"{spec.model}, {readable(source.weights_bytes)} on {device}, {readable(free_bytes(device))} free"
+
+
+def _lora(category: str, spec: LoraSpecialist) -> str:
+    """Adapter and base; if both are missing, both are named."""
+    found, faults = [], []
+    for check in (_adapter, _local):
+        try:
+            found.append(check(category, spec))
+        except SpecialistError as error:
+            faults.append(error.problem)
+    if faults:
+        raise SpecialistError(category, "; ".join(faults))
+    return ", on ".join(found)
+
+
+def _adapter(category: str, spec: LoraSpecialist) -> str:
+    require("local", *_EXTRAS["local"])
+    from routerkit_graphs.backends.huggingface.memory import readable
+    from routerkit_graphs.backends.lora import adapters
+
+    if spec.adapter is None:
+        return "no adapter"
+    return f"adapter {spec.adapter}, {readable(adapters.find(category, spec.adapter).weights_bytes)}"
+
+
+def _provider(category: str, spec: ChatSpecialist) -> str:
+    from routerkit_graphs.backends import chat
+
+    return f"{spec.model}, {type(chat.load(category, spec)).__name__}; not called"
 
 
 def _endpoint(spec: OpenAISpecialist) -> str:

@@ -26,8 +26,12 @@ FALLBACK_EVENT = "routerkit.fallback"
 MAX_MESSAGE_CHARS = 500
 
 _BUSY = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.CONFLICT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS}
-_TEMPORARY = {"ConnectionError", "TimeoutError", "TransportError", "APIConnectionError", "Timeout"}
-"""Names in the ancestry of errors of the standard library, httpx, requests and the providers' own libraries."""
+_TEMPORARY = {
+    *("ConnectionError", "TimeoutError"),  # the standard library, requests
+    "TransportError",  # httpx
+    "APIConnectionError",  # openai, anthropic and others of their make
+}
+"""Names in the ancestry of errors that may pass."""
 _MEMORY = {"MemoryError", "OutOfMemoryError"}
 _CPU_MEMORY = "can't allocate memory"
 """What torch says when the CPU's memory is exhausted: a plain `RuntimeError`."""
@@ -55,11 +59,7 @@ def translate(route: str, error: Exception) -> SpecialistError:
     if _names(error) & _MEMORY or (isinstance(error, RuntimeError) and _CPU_MEMORY in str(error)):
         # Another generation may have held the memory.
         return SpecialistError(route, f"out of memory: {text}", retryable=True, cause=kind)
-    status = _status(error)
-    if status is not None:
-        again = status in _BUSY or status >= HTTPStatus.INTERNAL_SERVER_ERROR
-        return SpecialistError(route, text, retryable=again, cause=kind, retry_after_s=_pause(error))
-    return SpecialistError(route, text, retryable=bool(_names(error) & _TEMPORARY), cause=kind)
+    return SpecialistError(route, text, retryable=_may_pass(error), cause=kind, retry_after_s=_pause(error))
 
 
 def readable(text: str) -> str:
@@ -140,6 +140,14 @@ def _described(error: Mapping[str, Any]) -> str:
 
 def _names(error: BaseException) -> set[str]:
     return {kind.__name__ for kind in type(error).__mro__}
+
+
+def _may_pass(error: Exception) -> bool:
+    status = _status(error)
+    if status is not None:
+        return status in _BUSY or status >= HTTPStatus.INTERNAL_SERVER_ERROR
+    # The flag is langchain-core's, on errors that providers' packages translate themselves.
+    return getattr(error, "is_retryable", False) is True or bool(_names(error) & _TEMPORARY)
 
 
 def _status(error: object) -> int | None:

@@ -15,6 +15,7 @@ from langgraph.errors import GraphBubbleUp
 from langgraph.pregel import Pregel
 
 from routerkit.errors import SpecialistError
+from routerkit_graphs.answers import in_turns
 from routerkit_graphs.calls import Call, Patience
 from routerkit_graphs.failures import aannounce, announce, general_model_failed, record
 from routerkit_graphs.tracing import handed_over, specialist_run
@@ -59,10 +60,7 @@ def specialist_node(seat: Seat, fallback: str) -> RunnableLambda[RoutingState, _
     def answer(state: RoutingState, config: RunnableConfig) -> _Update:
         call = Call(seat.category, seat.patience)
         try:
-            with specialist_run(seat.category, state, config, last=seat.category == fallback) as traced:
-                model = seat.load()
-                output = call.run(partial(model.invoke, _input(seat, model, state), call.heard(traced)))
-                return _update(seat, state, output)
+            return ask(seat, call, state, config, last=seat.category == fallback)
         except GraphBubbleUp:
             # An interrupt or a jump to the parent graph: LangGraph's control flow, not a failure.
             raise
@@ -74,10 +72,7 @@ def specialist_node(seat: Seat, fallback: str) -> RunnableLambda[RoutingState, _
     async def aanswer(state: RoutingState, config: RunnableConfig) -> _Update:
         call = Call(seat.category, seat.patience)
         try:
-            with specialist_run(seat.category, state, config, last=seat.category == fallback) as traced:
-                model = await asyncio.to_thread(seat.load)
-                output = await call.arun(partial(model.ainvoke, _input(seat, model, state), call.heard(traced)))
-                return _update(seat, state, output)
+            return await aask(seat, call, state, config, last=seat.category == fallback)
         except GraphBubbleUp:
             raise
         except Exception as error:  # the border, as above
@@ -88,8 +83,35 @@ def specialist_node(seat: Seat, fallback: str) -> RunnableLambda[RoutingState, _
     return RunnableLambda(answer, aanswer, name=f"specialist:{seat.category}")
 
 
+def ask(seat: Seat, call: Call, state: RoutingState, config: RunnableConfig, *, last: bool) -> _Update:
+    """Have a specialist answer; returns `{"messages": [...]}`, the new ones.
+
+    Args:
+        seat: the specialist.
+        call: the request to it.
+        state: holds the conversation.
+        config: the node's.
+        last: whether nobody stands in if it fails.
+
+    Raises:
+        Exception: whatever the specialist raises; `SpecialistError` if it returns no answer.
+    """
+    with specialist_run(seat.category, state, config, last=last) as traced:
+        model = seat.load()
+        output = call.run(partial(model.invoke, _input(seat, model, state), call.heard(traced)))
+        return _update(seat, state, output)
+
+
+async def aask(seat: Seat, call: Call, state: RoutingState, config: RunnableConfig, *, last: bool) -> _Update:
+    """`ask` for an event loop."""
+    with specialist_run(seat.category, state, config, last=last) as traced:
+        model = await asyncio.to_thread(seat.load)
+        output = await call.arun(partial(model.ainvoke, _input(seat, model, state), call.heard(traced)))
+        return _update(seat, state, output)
+
+
 def _input(seat: Seat, model: Runnable[Any, Any], state: RoutingState) -> Any:  # noqa: ANN401 - as the model wants it
-    messages: list[Any] = list(state["messages"])
+    messages: list[Any] = in_turns(state["messages"])
     if seat.system_prompt:
         messages.insert(0, SystemMessage(seat.system_prompt))
     return {"messages": messages} if isinstance(model, Pregel) else messages

@@ -1,30 +1,42 @@
 """The graph for `langgraph dev` and other servers; see `langgraph.json`.
 
-The environment variable `ROUTERKIT_CONFIG` names the configuration: a YAML path or a shipped name.
+The environment variable `ROUTERKIT_CONFIG` names the configuration: a YAML path or a shipped name. A changed file, or
+a router trained again, is taken over at the next request; one that is faulty is logged, and the graph stays as it was.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 from functools import cache
 from typing import TYPE_CHECKING
 
-from routerkit_graphs.builder import build_graph
+from routerkit.errors import RouterkitError
+from routerkit_graphs.reloading import ReloadingGraph
 
 if TYPE_CHECKING:
-    from langgraph.graph.state import CompiledStateGraph
+    from routerkit_graphs.builder import RoutingGraph
 
-    from routerkit_graphs.state import RoutingState
+logger = logging.getLogger("routerkit_graphs")
 
 CONFIG_VARIABLE = "ROUTERKIT_CONFIG"
 
 
-async def make_graph() -> CompiledStateGraph[RoutingState, None, RoutingState, RoutingState]:
+async def make_graph() -> RoutingGraph:
     """The routing graph, built once and off the event loop, which a server calls this on at every request."""
-    return await asyncio.to_thread(_graph)
+    return await asyncio.to_thread(_current)
+
+
+def _current() -> RoutingGraph:
+    graph = _graph()
+    try:
+        graph.reload_if_changed()
+    except RouterkitError as error:
+        logger.error("the changed configuration is not taken over: %s", error)
+    return graph.current
 
 
 @cache
-def _graph() -> CompiledStateGraph[RoutingState, None, RoutingState, RoutingState]:
-    return build_graph(os.environ.get(CONFIG_VARIABLE))
+def _graph() -> ReloadingGraph:
+    return ReloadingGraph(os.environ.get(CONFIG_VARIABLE))

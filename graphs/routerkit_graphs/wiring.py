@@ -25,16 +25,16 @@ from routerkit_graphs.nodes import Seat
 from routerkit_graphs.state import RoutingState
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from routerkit.config import GraphConfig
+    from routerkit.config import GraphConfig, Specialist
 
 logger = logging.getLogger("routerkit_graphs")
 
 REST = "*"
 """In `specialists=`: the model of all categories that are not named."""
 
-_RESERVED_NAMES = {START, END, *RoutingState.__annotations__}
+_RESERVED_NAMES = {START, END, "consult", "join", "answers", *RoutingState.__annotations__}
 _RESERVED_CHARACTERS = ("|", ":")
 
 
@@ -53,13 +53,19 @@ class Wiring:
     fallback: str
 
 
-def wire(config: GraphConfig, given: Mapping[str, Runnable[Any, Any]], router: Router | None) -> Wiring:
+def wire(
+    config: GraphConfig,
+    given: Mapping[str, Runnable[Any, Any]],
+    router: Router | None,
+    models: Callable[[str, Specialist], LazyModel] = LazyModel,
+) -> Wiring:
     """Check the parts and put them together.
 
     Args:
         config: names the categories, the router, the specialists and the fallback.
         given: specialists handed over in Python; they win over the configured ones.
         router: used in place of the configured one.
+        models: gives the model of a category and its entry.
 
     Raises:
         GraphConfigError: listing every fault.
@@ -78,7 +84,8 @@ def wire(config: GraphConfig, given: Mapping[str, Runnable[Any, Any]], router: R
     configured = [config.model_mappings[name] for name in config.categories if name not in given and REST not in given]
     if any(is_miniature(spec.model) for spec in configured):
         _say_miniatures()
-    return Wiring(router, [_seat(config, given, category) for category in config.categories], config.fallback)
+    seats = [_seat(config, given, category, models) for category in config.categories]
+    return Wiring(router, seats, config.fallback)
 
 
 @cache
@@ -91,7 +98,12 @@ def _say_miniatures() -> None:
     )
 
 
-def _seat(config: GraphConfig, given: Mapping[str, Runnable[Any, Any]], category: str) -> Seat:
+def _seat(
+    config: GraphConfig,
+    given: Mapping[str, Runnable[Any, Any]],
+    category: str,
+    models: Callable[[str, Specialist], LazyModel],
+) -> Seat:
     runnable = given.get(category, given.get(REST))
     if runnable is not None:
         return Seat(category, lambda: runnable, None, Patience(config.retries, config.timeout_s))
@@ -102,7 +114,7 @@ def _seat(config: GraphConfig, given: Mapping[str, Runnable[Any, Any]], category
     )
     # The endpoints' own limit shall be the same one.
     spec = spec.model_copy(update={"timeout_s": patience.timeout_s})
-    return Seat(category, LazyModel(category, spec).get, spec.system_prompt, patience)
+    return Seat(category, models(category, spec).get, spec.system_prompt, patience)
 
 
 def _category_faults(config: GraphConfig, known: Sequence[str]) -> list[str]:

@@ -10,6 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from routerkit_graphs.builder import build_graph, graph_builder
+    from routerkit_graphs.chat_model import RouterChatModel
+    from routerkit_graphs.composition import as_tool, route_edge
+    from routerkit_graphs.context import RoutingContext
+    from routerkit_graphs.middleware import RoutingMiddleware
+    from routerkit_graphs.reloading import ReloadingGraph
 
     from routerkit.config import GraphConfig, RouterConfig
     from routerkit.decision import Decision, Prediction
@@ -38,15 +43,21 @@ _EXPORTS = {
     "InputError": "routerkit.errors",
     "MissingExtraError": "routerkit.errors",
     "Prediction": "routerkit.decision",
+    "ReloadingGraph": "routerkit_graphs.reloading",
     "Router": "routerkit.router",
+    "RouterChatModel": "routerkit_graphs.chat_model",
     "RouterConfig": "routerkit.config",
     "RouterRunnable": "routerkit.runnable",
     "RouterkitError": "routerkit.errors",
+    "RoutingContext": "routerkit_graphs.context",
+    "RoutingMiddleware": "routerkit_graphs.middleware",
     "SpecialistError": "routerkit.errors",
     "ThresholdPolicy": "routerkit.policy",
     "__version__": "routerkit.version",
+    "as_tool": "routerkit_graphs.composition",
     "build_graph": "routerkit_graphs.builder",
     "graph_builder": "routerkit_graphs.builder",
+    "route_edge": "routerkit_graphs.composition",
 }
 
 __all__ = [
@@ -59,15 +70,21 @@ __all__ = [
     "InputError",
     "MissingExtraError",
     "Prediction",
+    "ReloadingGraph",
     "Router",
+    "RouterChatModel",
     "RouterConfig",
     "RouterRunnable",
     "RouterkitError",
+    "RoutingContext",
+    "RoutingMiddleware",
     "SpecialistError",
     "ThresholdPolicy",
     "__version__",
+    "as_tool",
     "build_graph",
     "graph_builder",
+    "route_edge",
 ]
 
 

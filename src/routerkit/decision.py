@@ -7,12 +7,18 @@ import json
 from dataclasses import dataclass
 from typing import Any, Literal
 
-Reason = Literal["confident", "low_confidence", "out_of_domain", "specialist_failed"]
+Reason = Literal[
+    "confident", "sticky", "low_confidence", "out_of_domain", "specialist_failed", "forced", "confirmed", "mixed"
+]
 """Why a route was taken.
 
 `confident`: the category's own specialist. `low_confidence`: below the threshold, so the general model.
+`sticky`: a follow-up that is not clear by itself, so the specialist that its topic had.
 `out_of_domain`: unlike anything the router was trained on, so the general model.
 `specialist_failed`: the specialist raised an error, so the general model.
+`forced`: the caller named the route.
+`confirmed`: a person was asked, and chose the route.
+`mixed`: several categories are likely, and the specialists of all of them answer.
 """
 
 
@@ -39,7 +45,7 @@ class Decision:
     """Where one query goes, and why. Holds plain values only, so that any checkpointer can store it.
 
     Attributes:
-        category: always the most probable label, also when the route is another.
+        category: always the most probable label, also when the route is another; for `sticky` given the conversation.
         confidence: calibrated probability of `category`, in [0, 1].
         route: name of the graph node to run.
         reason: why `route` was taken; see `Reason`.

@@ -6,11 +6,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from langchain_core.messages import BaseMessage, HumanMessage, convert_to_messages
+from langchain_core.prompt_values import PromptValue
 
+from routerkit.conversation.history import Conversation
 from routerkit.errors import InputError
 
-RouterInput = str | BaseMessage | Sequence[Any] | Mapping[str, Any]
-"""What a router node accepts: text, a message, a list of messages, or a state with `messages`."""
+RouterInput = str | PromptValue | BaseMessage | Sequence[Any] | Mapping[str, Any]
+"""What a router node accepts: text, a prompt's value, a message, a list of messages, or a state with `messages`."""
 
 _OTHER_SCHEMA = "a parent graph with another schema must call the routing graph in a node that passes {'messages': ...}"
 
@@ -25,7 +27,7 @@ def query_of(value: RouterInput) -> str:
     """
     if isinstance(value, str):
         return value
-    for message in reversed(_messages_of(value)):
+    for message in reversed(messages_of(value)):
         if isinstance(message, HumanMessage):
             return message.text
     raise InputError(
@@ -34,7 +36,29 @@ def query_of(value: RouterInput) -> str:
     )
 
 
-def _messages_of(value: RouterInput) -> list[BaseMessage]:
+def conversation_of(value: RouterInput) -> Conversation:
+    """The person's side of a conversation, and the latest decision of a state.
+
+    Answers, tool results, system and hand-off messages are not what the person said. Only messages and plain values
+    are read, so that a conversation goes on from any checkpointer.
+
+    Raises:
+        InputError: as `query_of`.
+    """
+    query = query_of(value)
+    if isinstance(value, str):
+        return Conversation((query,))
+    said = [message.text for message in messages_of(value) if isinstance(message, HumanMessage)]
+    decided = value.get("decision") if isinstance(value, Mapping) else None
+    return Conversation((*(text for text in said[:-1] if text.strip()), query), decided or None)
+
+
+def messages_of(value: RouterInput) -> list[BaseMessage]:
+    """The messages of whatever a router node accepts; a string becomes one human message.
+
+    Raises:
+        InputError: if a state has no `messages`, or there are things that are no messages.
+    """
     if isinstance(value, Mapping):
         if "messages" not in value:
             raise InputError(f"the state has no 'messages' (its keys: {sorted(map(str, value))}); {_OTHER_SCHEMA}")

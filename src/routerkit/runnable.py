@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 from langchain_core.runnables import Runnable, RunnableConfig
 
 from routerkit.errors import InputError
-from routerkit.messages import RouterInput, query_of
+from routerkit.messages import RouterInput, conversation_of
 from routerkit.tracing import runs
 from routerkit.watch import Watch
 
 if TYPE_CHECKING:
     from langchain_core.callbacks import AsyncCallbackManagerForChainRun, CallbackManagerForChainRun
 
+    from routerkit.conversation.history import Conversation, Mode
     from routerkit.decision import Decision
     from routerkit.router import Router
 
@@ -23,7 +24,7 @@ RouterOutput = Any
 """A `Decision` for text and messages; the state update `{"route", "decision"}` for a state."""
 
 
-class RouterRunnable(Runnable[RouterInput, RouterOutput]):
+class RouterRunnable(Runnable[Any, RouterOutput]):
     """Routes whatever LangChain passes around.
 
     A string, a message or a list of messages gives a `Decision`. A mapping with `messages` gives the state update
@@ -32,14 +33,18 @@ class RouterRunnable(Runnable[RouterInput, RouterOutput]):
     Its run in a trace carries the decision as metadata and tags, and sends it as the custom event
     `routerkit.decision`.
 
+    To type checkers its input is `Any`, for it stands behind prompts and in graphs of any state; `invoke` names what
+    it really takes.
+
     Args:
         router: the router to ask.
         watch: also keeps a log of its decisions, for example.
+        conversation: what of a conversation is routed, see `Mode`; a `watch` has its own.
     """
 
-    def __init__(self, router: Router, *, watch: Watch | None = None) -> None:
+    def __init__(self, router: Router, *, watch: Watch | None = None, conversation: Mode = "last") -> None:
         self.router = router
-        self._watch = watch or Watch(router)
+        self._watch = watch or Watch(router, conversation=conversation)
         self.name = "router"
 
     def invoke(self, input: RouterInput, config: RunnableConfig | None = None, **kwargs: Any) -> RouterOutput:  # noqa: A002, ANN401 - LangChain's signature
@@ -77,7 +82,7 @@ class RouterRunnable(Runnable[RouterInput, RouterOutput]):
         return await asyncio.to_thread(self.batch, inputs, config, return_exceptions=return_exceptions, **kwargs)
 
     def _route(self, value: RouterInput, run_manager: CallbackManagerForChainRun) -> RouterOutput:
-        seen = self._watch.route(query_of(value))
+        seen = self._watch.route(conversation_of(value))
         runs.report(run_manager, seen)
         return _output(value, seen.decision)
 
@@ -89,14 +94,16 @@ class RouterRunnable(Runnable[RouterInput, RouterOutput]):
     ) -> list[RouterOutput]:
         """Route what can be routed; a bad input's error takes its place, so that it does not spoil the others."""
         outputs: list[RouterOutput] = []
-        good: list[tuple[int, str]] = []
+        good: list[tuple[int, Conversation]] = []
         for position, value in enumerate(values):
             try:
-                good.append((position, self.router.check(query_of(value))))
+                conversation = conversation_of(value)
+                self.router.check(conversation.query)
+                good.append((position, conversation))
                 outputs.append(None)
             except InputError as error:
                 outputs.append(InputError(f"input {position} of the batch (counted from 0): {error}"))
-        for (position, _), seen in zip(good, self._watch.route_batch([query for _, query in good]), strict=True):
+        for (position, _), seen in zip(good, self._watch.route_batch([one for _, one in good]), strict=True):
             runs.report(run_manager[position], seen)
             outputs[position] = _output(values[position], seen.decision)
         return outputs

@@ -5,6 +5,8 @@ from __future__ import annotations
 from time import perf_counter
 from typing import TYPE_CHECKING, Self
 
+from routerkit.conversation.following import Following
+from routerkit.conversation.history import Conversation
 from routerkit.observation import Observation, RouterFacts
 from routerkit.shadow import Shadow
 from routerkit.tracing import attributes, spans
@@ -13,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from routerkit.config import GraphConfig
+    from routerkit.conversation.history import Mode
     from routerkit.decision import Decision
     from routerkit.log import DecisionLog
     from routerkit.policy import ThresholdPolicy
@@ -28,54 +31,66 @@ class Watch:
     Args:
         router: decides.
         log: keeps every decision.
+        conversation: what of a conversation is routed, see `Mode`.
     """
 
-    def __init__(self, router: Router, *, log: DecisionLog | None = None) -> None:
+    def __init__(self, router: Router, *, log: DecisionLog | None = None, conversation: Mode = "last") -> None:
         self.router = router
         self.log = log
         self._facts = RouterFacts.of(router)
+        self._following = Following(router, conversation)
 
     @classmethod
     def from_config(cls, config: GraphConfig, router: Router) -> Self:
-        """What a configuration asks for: `decision_log`, `shadow` and `tracing`.
+        """What a configuration asks for: `decision_log`, `shadow`, `tracing` and `router_config.conversation`.
 
         Raises:
             ConfigError: if the decision log cannot be opened.
         """
+        mode = config.router_config.conversation
         if config.decision_log is None:
-            return cls(router)
+            return cls(router, conversation=mode)
         from routerkit.log import DecisionLog
 
         shadow = Shadow(config.shadow, config.router_config, config.fallback) if config.shadow else None
-        return cls(router, log=DecisionLog(config.decision_log, shadow=shadow))
+        return cls(router, log=DecisionLog(config.decision_log, shadow=shadow), conversation=mode)
 
-    def route(self, query: str, *, policy: ThresholdPolicy | None = None) -> Observation:
-        """Decide where one query goes; see `Router.route_query`.
+    def route(self, query: str | Conversation, *, policy: ThresholdPolicy | None = None) -> Observation:
+        """Decide where one query, or the last turn of a conversation, goes; see `Following.route`.
 
         Raises:
             InputError: if the query cannot be classified; such queries are not logged.
         """
-        started = perf_counter()
-        with spans.span(spans.ROUTE_SPAN) as current:
-            decision = self.router.route_query(query, policy=policy)
-            seen = self._observation(query, decision, policy, started, 1)
-            if current is not None:
-                spans.describe(current, attributes.of_observation(seen))
+        seen = self.observe(query, policy=policy)
         self.decided(seen)
         return seen
 
-    def route_batch(self, queries: Sequence[str], *, policy: ThresholdPolicy | None = None) -> list[Observation]:
-        """Decide where several queries go; see `Router.route_batch`. OpenTelemetry gets one span for the batch.
+    def observe(self, query: str | Conversation, *, policy: ThresholdPolicy | None = None) -> Observation:
+        """`route` for callers who may still change the decision and then call `decided` themselves."""
+        started = perf_counter()
+        with spans.span(spans.ROUTE_SPAN) as current:
+            conversation = Conversation.of(query)
+            decision = self._following.route(conversation, policy=policy)
+            seen = self._observation(conversation.query, decision, policy, started, 1)
+            if current is not None:
+                spans.describe(current, attributes.of_observation(seen))
+        return seen
+
+    def route_batch(
+        self, queries: Sequence[str | Conversation], *, policy: ThresholdPolicy | None = None
+    ) -> list[Observation]:
+        """Decide where several queries go; see `Following.route_batch`. OpenTelemetry gets one span for the batch.
 
         Raises:
             InputError: naming the position of the first query that cannot be classified.
         """
         started = perf_counter()
         with spans.span(spans.ROUTE_SPAN, {"routerkit.batch": len(queries)}):
-            decisions = self.router.route_batch(queries, policy=policy)
+            conversations = [Conversation.of(query) for query in queries]
+            decisions = self._following.route_batch(conversations, policy=policy)
         found = [
-            self._observation(query, decision, policy, started, len(queries))
-            for query, decision in zip(queries, decisions, strict=True)
+            self._observation(conversation.query, decision, policy, started, len(queries))
+            for conversation, decision in zip(conversations, decisions, strict=True)
         ]
         for seen in found:
             self.decided(seen)

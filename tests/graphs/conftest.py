@@ -36,6 +36,14 @@ TEMPLATE = (
 )
 
 
+@pytest.fixture(autouse=True)
+def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Try again at once."""
+    from routerkit_graphs import calls
+
+    monkeypatch.setattr(calls, "BACKOFF", lambda state: 0.0)
+
+
 @pytest.fixture(scope="session")
 def router(tmp_path_factory: pytest.TempPathFactory) -> Router:
     """Sure of math at `sum`, of code at `loop`, unsure at `maybe`; `hello` is general."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from routerkit_graphs import server
 
-from routerkit import build_graph
+from routerkit import ReloadingGraph
 
 if TYPE_CHECKING:
     import pytest
@@ -28,9 +28,9 @@ def test_the_factory_builds_the_configured_graph_once(
 
     def build(config: str | None) -> Any:
         built.append(config)
-        return build_graph(specialists={"*": general}, router=router)
+        return ReloadingGraph(config, specialists={"*": general}, router=router)
 
-    monkeypatch.setattr(server, "build_graph", build)
+    monkeypatch.setattr(server, "ReloadingGraph", build)
     monkeypatch.setenv("ROUTERKIT_CONFIG", "laptop")
     server._graph.cache_clear()
 
@@ -42,6 +42,27 @@ def test_the_factory_builds_the_configured_graph_once(
     assert asyncio.run(answer()) == "general says hello"
     assert built == ["laptop"]
     server._graph.cache_clear()
+
+
+def test_a_changed_file_is_taken_over_and_a_faulty_one_is_not(
+    router: Router,
+    general: ScriptedSpecialist,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_text("retries: 0\n")
+    graph = ReloadingGraph(file, specialists={"*": general}, router=router)
+    monkeypatch.setattr(server, "_graph", lambda: graph)
+    first = asyncio.run(server.make_graph())
+    file.write_text("retries: never\n")
+    assert asyncio.run(server.make_graph()) is asyncio.run(server.make_graph()) is first
+    (said,) = [record.message for record in caplog.records if record.levelname == "ERROR"]
+    assert "not taken over" in said
+    assert "retries" in said
+    file.write_text("confirm_below: 0.3\n")
+    assert asyncio.run(server.make_graph()) is not first
 
 
 def test_langgraph_json_names_the_factory() -> None:

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
 BACKENDS = {
     "huggingface": "routerkit_graphs.backends.huggingface",
+    "lora": "routerkit_graphs.backends.lora",
     "openai": "routerkit_graphs.backends.openai",
+    "chat": "routerkit_graphs.backends.chat",
 }
 
 

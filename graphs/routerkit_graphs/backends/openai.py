@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
     from routerkit.config import Specialist
 
+SILENCE_S = 120.0
+"""An endpoint without `timeout_s` that sends nothing for so long counts as gone."""
+
 
 def load(category: str, spec: Specialist) -> BaseChatModel:
     """The chat model of one endpoint; no request is made yet. See `routerkit_graphs.backends.Backend`.
@@ -26,22 +29,25 @@ def load(category: str, spec: Specialist) -> BaseChatModel:
     require("openai", "langchain_openai")
     from langchain_openai import ChatOpenAI
 
+    from routerkit_graphs.backends.openai_chat import ChatEndpoint
+
     generation = spec.generation
+    settings: dict[str, Any] = {
+        "model": spec.model,
+        "api_key": _key(category, spec),
+        "timeout": spec.timeout_s or SILENCE_S,
+        # The graph tries again, and knows when that would show two beginnings.
+        "max_retries": 0,
+        "temperature": generation.temperature,
+        "top_p": generation.top_p,
+        "stop_sequences": generation.stop or None,
+        "stream_usage": True,
+    }
     # The hosted service wants `max_completion_tokens`, which ChatOpenAI writes; other servers know the older name.
-    length: dict[str, Any] = {"max_completion_tokens": generation.max_new_tokens}
-    if spec.base_url:
-        length = {"extra_body": {"max_tokens": generation.max_new_tokens}}
-    return ChatOpenAI(
-        model=spec.model,
-        base_url=spec.base_url,
-        api_key=_key(category, spec),
-        timeout=spec.timeout_s,
-        temperature=generation.temperature,
-        top_p=generation.top_p,
-        stop_sequences=generation.stop or None,
-        stream_usage=True,
-        **length,
-    )
+    if spec.base_url is None:
+        return ChatOpenAI(**settings, max_completion_tokens=generation.max_new_tokens)
+    length = {"max_tokens": generation.max_new_tokens}
+    return ChatEndpoint(**settings, category=category, base_url=spec.base_url, extra_body=length)
 
 
 def _key(category: str, spec: OpenAISpecialist) -> Any:  # noqa: ANN401 - a SecretStr, converted by pydantic

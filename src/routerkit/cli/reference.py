@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from importlib import import_module
 from pathlib import Path
 
 import click
@@ -10,6 +12,8 @@ import click
 from routerkit.cli import COMMANDS, cli
 from routerkit.config import json_schema
 
+_FLOW = Path("docs/how-a-query-flows.md")
+_PICTURE = re.compile(r"^```mermaid\n.*?^```$", flags=re.DOTALL | re.MULTILINE)
 _WIDTH = 100
 _ROOT = Path(__file__).resolve().parents[3]
 _HEAD = """# Command-line reference
@@ -22,7 +26,18 @@ is 1 for an error in the input, 2 for one in the call, and 130 after an interrup
 def documents() -> dict[Path, str]:
     """Path, relative to the checkout, and content of every generated document."""
     schema = json.dumps(json_schema(), indent=2, ensure_ascii=False) + "\n"
-    return {Path("docs/cli.md"): _command_line(), Path("src/routerkit/configs/schema.json"): schema}
+    return {
+        Path("docs/cli.md"): _command_line(),
+        _FLOW: _flow((_ROOT / _FLOW).read_text(encoding="utf-8")),
+        Path("src/routerkit/configs/schema.json"): schema,
+    }
+
+
+def _flow(page: str) -> str:
+    """The page with the picture of the real graph in it; the words around it are written by hand."""
+    build_graph = import_module("routerkit_graphs.builder").build_graph
+    picture = f"```mermaid\n{build_graph().get_graph().draw_mermaid()}```"
+    return _PICTURE.sub(lambda found: picture, page, count=1)
 
 
 def _command_line() -> str:

@@ -9,8 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.graphs.backends.adapters import NAMES, write_adapter
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.graphs.backends.endpoint import Endpoint
 
 
 class Script:
@@ -58,3 +63,22 @@ def web() -> Iterator[Script]:
     server.shutdown()
     thread.join()
     server.server_close()
+
+
+@pytest.fixture(scope="session")
+def adapters(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Five adapters for one base."""
+    pytest.importorskip("peft")
+    root = tmp_path_factory.mktemp("adapters")
+    return {name: write_adapter(root / name, seed) for seed, name in enumerate(NAMES)}
+
+
+@pytest.fixture
+def endpoint() -> Iterator[Endpoint]:
+    """A server that speaks OpenAI's protocol and generates with the miniatures."""
+    pytest.importorskip("langchain_openai")
+    from tests.graphs.backends.endpoint import Endpoint
+
+    server = Endpoint()
+    yield server
+    server.stop()

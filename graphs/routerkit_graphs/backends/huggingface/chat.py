@@ -19,9 +19,11 @@ from routerkit.config import GenerationConfig
 from routerkit.errors import RouterkitError
 from routerkit.spec import parse
 from routerkit_graphs.backends.huggingface import streaming
-from routerkit_graphs.backends.huggingface.generation import Answer, Job
-from routerkit_graphs.backends.huggingface.loading import LoadedModel  # noqa: TC001 - pydantic reads the annotation
+from routerkit_graphs.backends.huggingface.generation import Job
+from routerkit_graphs.backends.huggingface.loading import LoadedModel
 from routerkit_graphs.backends.huggingface.prompts import turns_of
+from routerkit_graphs.backends.huggingface.rows import Answer
+from routerkit_graphs.calls import stop_with_call
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Sequence
@@ -172,7 +174,12 @@ class ChatLocalModel(BaseChatModel):
             del given["max_tokens"]
         settings = self.generation.model_dump() | given | ({} if stop is None else {"stop": stop})
         checked = parse(GenerationConfig, settings, source="arguments of the call")
-        return Job(self.loaded, self.category, [self._prompt(messages) for messages in conversations], checked)
+        job = self._new_job([self._prompt(messages) for messages in conversations], checked)
+        stop_with_call(job.cancel)
+        return job
+
+    def _new_job(self, prompts: list[str], settings: GenerationConfig) -> Job:
+        return Job(self.loaded, self.category, prompts, settings)
 
     def _prompt(self, messages: Sequence[BaseMessage]) -> str:
         return str(

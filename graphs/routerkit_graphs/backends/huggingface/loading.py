@@ -21,7 +21,7 @@ from routerkit_graphs.backends.huggingface.memory import check_fits, readable, r
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from routerkit.config import HuggingFaceSpecialist
+    from routerkit.specialists import LocalSpecialist
 
 logger = logging.getLogger("routerkit_graphs")
 
@@ -54,11 +54,11 @@ class LoadedModel:
 
 
 _loaded: WeakValueDictionary[tuple[str, str, str], LoadedModel] = WeakValueDictionary()
-# One load at a time, so that the memory that is checked is still free when it is used.
-_loading = threading.Lock()
+loading = threading.Lock()
+"""Held for a load: one at a time, so that the memory that is checked is still free when it is used."""
 
 
-def load_shared(category: str, spec: HuggingFaceSpecialist) -> LoadedModel:
+def load_shared(category: str, spec: LocalSpecialist) -> LoadedModel:
     """The model of a specialist; specialists with equal model, dtype and device get the same object.
 
     Args:
@@ -70,16 +70,21 @@ def load_shared(category: str, spec: HuggingFaceSpecialist) -> LoadedModel:
     """
     device = resolve_device(category, spec.device)
     key = (sources.identity(spec.model), spec.dtype, device)
-    with _loading:
+    with loading:
         model = _loaded.get(key)
         if model is None:
-            source = sources.find(category, spec.model, spec.dtype)
-            check_fits(category, spec.model, source.weights_bytes, device)
-            model = _loaded[key] = _load(category, spec, source, device)
+            model = _loaded[key] = load_own(category, spec, device)
         return model
 
 
-def _load(category: str, spec: HuggingFaceSpecialist, source: sources.Source, device: str) -> LoadedModel:
+def load_own(category: str, spec: LocalSpecialist, device: str) -> LoadedModel:
+    """A copy of the weights that nobody shares, on a device that `resolve_device` named; errors as `load_shared`."""
+    source = sources.find(category, spec.model, spec.dtype)
+    check_fits(category, spec.model, source.weights_bytes, device)
+    return _load(category, spec, source, device)
+
+
+def _load(category: str, spec: LocalSpecialist, source: sources.Source, device: str) -> LoadedModel:
     size = readable(source.weights_bytes)
     logger.info("%s: loading %s (%s, dtype %s) on %s", category, spec.model, size, spec.dtype, device)
     started = time.monotonic()

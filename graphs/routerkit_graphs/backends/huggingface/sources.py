@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 MINIATURE = "miniature:"
 """Prefix of the demonstration models in the package."""
 
-_HUB_ID = re.compile(r"[\w-][\w.-]*/[\w.-]+(@[\w./-]+)?")
+HUB_ID = re.compile(r"[\w-][\w.-]*/[\w.-]+(@[\w./-]+)?")
 _WEIGHTS = re.compile(r"model(-\d+-of-\d+)?\.safetensors")
 _BYTES = {"float32": 4, "F32": 4, "float16": 2, "F16": 2, "bfloat16": 2, "BF16": 2}
 
@@ -65,7 +65,7 @@ def find(category: str, model: str, dtype: str) -> Source:
     path = Path(model).expanduser()
     if path.is_dir():
         return _folder(category, path, dtype)
-    if not _HUB_ID.fullmatch(model):
+    if not HUB_ID.fullmatch(model):
         raise SpecialistError(
             category, f"the folder {model} does not exist; give an existing folder, or a hub id such as owner/name"
         )
@@ -105,7 +105,7 @@ def _hub(category: str, model: str, dtype: str) -> Source:
             # The description of a gated model is public, its files are not.
             hub.auth_check(name)
     except HfHubHTTPError as error:
-        raise SpecialistError(category, _refusal(model, error)) from error
+        raise SpecialistError(category, refusal(model, error)) from error
     except (OSError, OfflineModeIsEnabled) as error:
         return _cached(category, model, dtype, error)
     sizes = {file.rfilename: file.size or 0 for file in info.siblings or []}
@@ -135,7 +135,13 @@ def _cached(category: str, model: str, dtype: str, cause: Exception) -> Source:
         ) from cause
 
 
-def _refusal(model: str, error: Exception) -> str:
+def refusal(model: str, error: Exception) -> str:
+    """Why the hub did not give a model, and what to do.
+
+    Args:
+        model: hub id, perhaps with a revision.
+        error: what `huggingface_hub` raised.
+    """
     from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError, RevisionNotFoundError
 
     name = model.partition("@")[0]

@@ -1,0 +1,51 @@
+"""The chat model of an OpenAI-compatible server of one's own. Needs `langchain-openai` when it is imported."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from langchain_openai import ChatOpenAI
+
+from routerkit.errors import SpecialistError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+
+    from langchain_core.outputs import ChatGenerationChunk
+
+
+class ChatEndpoint(ChatOpenAI):
+    """A `ChatOpenAI` that takes a stream without an end for a failure.
+
+    A server or a proxy that dies may close its connection in good order; `ChatOpenAI` then returns half an answer as
+    if it were whole. The protocol ends every answer with a `finish_reason`.
+
+    Attributes:
+        category: the node it answers for.
+    """
+
+    category: str
+
+    def _stream(self, *args: Any, **kwargs: Any) -> Iterator[ChatGenerationChunk]:  # noqa: ANN401 - LangChain's
+        ended = False
+        for chunk in super()._stream(*args, **kwargs):
+            ended = ended or _ends(chunk)
+            yield chunk
+        if not ended:
+            raise self._broke_off()
+
+    async def _astream(self, *args: Any, **kwargs: Any) -> AsyncIterator[ChatGenerationChunk]:  # noqa: ANN401 - likewise
+        ended = False
+        async for chunk in super()._astream(*args, **kwargs):
+            ended = ended or _ends(chunk)
+            yield chunk
+        if not ended:
+            raise self._broke_off()
+
+    def _broke_off(self) -> SpecialistError:
+        problem = f"the stream from {self.openai_api_base} ended before its answer; look at the server's log"
+        return SpecialistError(self.category, problem, retryable=True)
+
+
+def _ends(chunk: ChatGenerationChunk) -> bool:
+    return bool((chunk.generation_info or {}).get("finish_reason"))
