@@ -10,7 +10,6 @@ when it closes its loop.
 from __future__ import annotations
 
 import asyncio
-import logging
 import threading
 import time
 from concurrent.futures import Future, wait
@@ -21,21 +20,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from langchain_core.callbacks import BaseCallbackHandler, BaseCallbackManager
 from langgraph.errors import GraphBubbleUp
-from tenacity import (
-    AsyncRetrying,
-    RetryCallState,
-    Retrying,
-    retry_if_exception,
-    stop_after_attempt,
-    stop_before_delay,
-    stop_never,
-    wait_exponential,
-    wait_random,
-)
+from tenacity import AsyncRetrying, Retrying
 
 from routerkit.errors import SpecialistError
-from routerkit.specialists import DEFAULT_RETRIES
 from routerkit_graphs.failures import translate
+from routerkit_graphs.patience import MAX_PAUSE_S, Patience, retry_rules
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterator
@@ -44,29 +33,9 @@ if TYPE_CHECKING:
     from langchain_core.outputs import ChatGenerationChunk, GenerationChunk
     from langchain_core.runnables import RunnableConfig
 
-logger = logging.getLogger("routerkit_graphs")
-
 T = TypeVar("T")
 
-BACKOFF = wait_exponential(multiplier=0.5, max=8.0) + wait_random(0.0, 0.5)
-"""Pauses between tries: 0.5, 1, 2 ... seconds, at most 8, and up to 0.5 more, so that clients do not come at once."""
-MAX_PAUSE_S = 30.0
-"""An endpoint that asks for a longer pause than this is not waited for."""
-
 _current: ContextVar[Call | None] = ContextVar("routerkit_call", default=None)
-
-
-@dataclass(frozen=True)
-class Patience:
-    """How long a specialist is waited for.
-
-    Attributes:
-        retries: tries after the first one, for failures that may pass.
-        timeout_s: longest wait for an answer, all tries and pauses included, in seconds; None waits for ever.
-    """
-
-    retries: int = DEFAULT_RETRIES
-    timeout_s: float | None = None
 
 
 class _GivenUp(BaseException):
@@ -114,7 +83,7 @@ class Call(BaseCallbackHandler):
             with self._translated():
                 return self._in_time(work, deadline)
 
-        return Retrying(**self._rules())(once)
+        return Retrying(**retry_rules(self.patience, self._helps))(once)
 
     async def arun(self, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """`run` for an event loop."""
@@ -124,7 +93,7 @@ class Call(BaseCallbackHandler):
             with self._translated():
                 return await self._ain_time(work, deadline)
 
-        return await AsyncRetrying(**self._rules())(once)
+        return await AsyncRetrying(**retry_rules(self.patience, self._helps))(once)
 
     def give_up(self) -> None:
         """Stop what can be stopped, and raise inside the rest as soon as it reports anything."""
@@ -233,25 +202,11 @@ class Call(BaseCallbackHandler):
                 raise
             raise translate(self.route, error) from error
 
-    def _rules(self) -> dict[str, Any]:
-        limit = self.patience.timeout_s
-        return {
-            "retry": retry_if_exception(self._helps),
-            "stop": stop_after_attempt(self.patience.retries + 1) | (stop_before_delay(limit) if limit else stop_never),
-            "wait": _pause,
-            "before_sleep": self._say,
-            "reraise": True,
-        }
-
     def _helps(self, error: BaseException) -> bool:
         """After the first text has gone out a second try would show two beginnings, so there is none."""
         if self.text_is_out or not isinstance(error, SpecialistError):
             return False
         return error.retryable and (error.retry_after_s or 0.0) <= MAX_PAUSE_S
-
-    def _say(self, state: RetryCallState) -> None:
-        error = state.outcome.exception() if state.outcome else None
-        logger.info("%s; trying again in %.1f s", error, state.upcoming_sleep)
 
 
 def stop_with_call(stop: Callable[[], None]) -> None:
@@ -268,11 +223,6 @@ def _as_current(call: Call) -> Iterator[None]:
         yield
     finally:
         _current.reset(token)
-
-
-def _pause(state: RetryCallState) -> float:
-    error = state.outcome.exception() if state.outcome else None
-    return max(BACKOFF(state), getattr(error, "retry_after_s", None) or 0.0)
 
 
 def _take_note(task: asyncio.Future[Any]) -> None:

@@ -16,8 +16,9 @@ from langgraph.pregel import Pregel
 
 from routerkit.errors import SpecialistError
 from routerkit_graphs.answers import in_turns
-from routerkit_graphs.calls import Call, Patience
+from routerkit_graphs.calls import Call
 from routerkit_graphs.failures import aannounce, announce, general_model_failed, record
+from routerkit_graphs.patience import Patience
 from routerkit_graphs.tracing import handed_over, specialist_run
 
 if TYPE_CHECKING:

@@ -20,8 +20,8 @@ from routerkit.router import Router
 from routerkit.store import open_artefact
 from routerkit_graphs.backends import LazyModel
 from routerkit_graphs.backends.huggingface.sources import is_miniature
-from routerkit_graphs.calls import Patience
 from routerkit_graphs.nodes import Seat
+from routerkit_graphs.patience import Patience
 from routerkit_graphs.state import RoutingState
 
 if TYPE_CHECKING:

@@ -39,9 +39,9 @@ TEMPLATE = (
 @pytest.fixture(autouse=True)
 def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     """Try again at once."""
-    from routerkit_graphs import calls
+    from routerkit_graphs import patience
 
-    monkeypatch.setattr(calls, "BACKOFF", lambda state: 0.0)
+    monkeypatch.setattr(patience, "BACKOFF", lambda state: 0.0)
 
 
 @pytest.fixture(scope="session")

@@ -116,6 +116,7 @@ class Bench:
         return Scripted(speaking=speak if "mid-stream" in fault else lambda _: map(answer, [None]))
 
     def _local(self, fault: str, backend: str) -> dict[str, Any]:
+        import torch
         from routerkit_graphs.backends import huggingface, lora
 
         from routerkit.config import HuggingFaceSpecialist, LoraSpecialist
@@ -136,6 +137,8 @@ class Bench:
             steps.append(1)
             if fault == "hang" or (fault == "hang mid-stream" and len(steps) == 6):
                 self.release.wait(timeout=60)
+            if fault == "out of memory":
+                raise torch.OutOfMemoryError("CUDA out of memory")
             if fault in RAISED and (fault != "mid-stream" or len(steps) == 6):
                 raise RAISED[fault]
             return forward(*args, **kwargs)

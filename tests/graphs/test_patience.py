@@ -110,7 +110,7 @@ def test_a_failure_that_stays_is_not_tried_again(router: Router, general: Script
 
 
 def test_a_specialists_own_patience_wins_over_the_graphs(router: Router, general: ScriptedSpecialist) -> None:
-    from routerkit_graphs.calls import Patience
+    from routerkit_graphs.patience import Patience
     from routerkit_graphs.wiring import wire
 
     from routerkit.config import GraphConfig

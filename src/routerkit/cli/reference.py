@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from importlib import import_module
 from pathlib import Path
 
 import click
@@ -35,7 +34,8 @@ def documents() -> dict[Path, str]:
 
 def _flow(page: str) -> str:
     """The page with the picture of the real graph in it; the words around it are written by hand."""
-    build_graph = import_module("routerkit_graphs.builder").build_graph
+    from routerkit import build_graph
+
     picture = f"```mermaid\n{build_graph().get_graph().draw_mermaid()}```"
     return _PICTURE.sub(lambda found: picture, page, count=1)
 
