@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 # One thread for each numerical library: on few cores more threads are slower, and results repeat.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: help setup demo test test-all check bench docs starter clean
+.PHONY: help setup demo test test-all check bench docs notebooks starter clean
 help:
 	@echo "make setup     create .venv and install everything, pinned by constraints.txt"
 	@echo "make demo      route and answer a dozen queries, offline"
@@ -14,7 +14,8 @@ help:
 	@echo "make test-all  also what is marked slow"
 	@echo "make check     ruff and mypy"
 	@echo "make bench     speed beside a Hugging Face pipeline"
-	@echo "make docs      write the generated documents again: JSON schema, command-line reference"
+	@echo "make docs      write the generated documents again: JSON schema, command-line reference, picture of the graph"
+	@echo "make notebooks run the notebooks of examples/ and store their outputs, some minutes"
 	@echo "make starter   rebuild the starter router (DATA=folder of train.jsonl, ENCODER=folder of all-MiniLM-L6-v2)"
 
 setup: $(STAMP)
@@ -44,6 +45,9 @@ bench: $(STAMP)
 
 docs: $(STAMP)
 	$(BIN)/python -m routerkit.cli.reference
+
+notebooks: $(STAMP)
+	$(BIN)/python -m tests.notebooks
 
 starter: $(STAMP)
 	$(BIN)/python -m routerkit_training.starter --data "$(DATA)" --encoder "$(ENCODER)" --output-dir router_model/starter
