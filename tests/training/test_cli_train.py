@@ -5,15 +5,19 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+import click
 import pytest
 from routerkit_training.cli import train
-from routerkit_training.settings import TrainSettings
+from routerkit_training.settings import CONTINUED, TrainSettings
 
 from routerkit import artefact
 from tests.cli import call
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+_NOT_GIVEN = {"report_to", "add_category", "allow_regression"}
+"""Lists and switches, for which click has no default but what not being given means."""
 
 
 def test_a_router_trained_by_the_command_is_routed_with_and_measured(
@@ -40,8 +44,17 @@ def test_a_router_trained_by_the_command_is_routed_with_and_measured(
 def test_the_defaults_are_those_of_the_settings() -> None:
     defaults = {option.name: option.default for option in train.params}
     for name, field in TrainSettings.model_fields.items():
-        if name in defaults and not field.is_required() and field.default is not None and name != "report_to":
+        if name in CONTINUED or name in _NOT_GIVEN or name not in defaults or field.is_required():
+            continue
+        if field.default is not None:
             assert defaults[name] == field.default, name
+
+
+def test_both_defaults_of_an_option_that_has_two_are_shown() -> None:
+    shown = {option.name: option for option in train.params if isinstance(option, click.Option)}
+    for name, value in CONTINUED.items():
+        if name in shown:
+            assert shown[name].show_default == f"{TrainSettings.model_fields[name].default}; {value} with --from"
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from click.testing import CliRunner
-from routerkit_training import starter
+from routerkit_training import recipe, starter
 
 from routerkit import artefact
 from routerkit.errors import ConfigError
@@ -58,9 +58,13 @@ def build(tmp_path_factory: pytest.TempPathFactory, tiny_distilbert_folder: Path
     def run() -> Any:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(starter, "ENCODER_SHA256", artefact.file_digest(tiny_distilbert_folder / artefact.WEIGHTS))
-            patch.setattr(starter, "part_path", lambda part: corpus / f"{part}.jsonl")
-            patch.setattr(starter, "RECIPE", small)
-            patch.setattr(starter, "N_FOLDS", 2)
+            for module in (recipe, starter):
+                patch.setattr(module, "part_path", lambda part: corpus / f"{part}.jsonl")
+            patch.setattr(recipe, "RECIPE", small)
+            patch.setattr(recipe, "SECOND_STAGE", {"epochs": 3, "learning_rate": 1e-3})
+            patch.setattr(recipe, "ROWS_PER_SOURCE", 3)
+            patch.setattr(recipe, "LAST_STAGE", {"epochs": 1, "learning_rate": 1e-3})
+            patch.setattr(recipe, "SHORT_WORDS", 9)
             arguments = ["--data", data, "--encoder", tiny_distilbert_folder, "--output-dir", folder / "made"]
             return CliRunner().invoke(starter.build_starter, list(map(str, arguments)), catch_exceptions=False)
 
@@ -76,9 +80,19 @@ def test_the_result_is_a_router_without_float_weights(build: Build) -> None:
 
 
 def test_nothing_is_learnt_from_a_doubtful_source(build: Build) -> None:
-    learnt = read_rows(build["folder"].with_name("made-float") / "train.jsonl")
-    assert learnt
-    assert not [row for row in learnt if row.source == "conala"]
+    work = build["folder"].with_name("made-float")
+    for name in ("train", "second"):
+        learnt = read_rows(work / f"{name}.jsonl")
+        assert learnt
+        assert not [row for row in learnt if row.source == "conala"]
+
+
+def test_the_second_stage_has_the_public_rows_that_the_first_left_out(build: Build) -> None:
+    work = build["folder"].with_name("made-float")
+    first, second = ([row for row in read_rows(work / f"{name}.jsonl") if row.source] for name in ("train", "second"))
+    assert len(first) == 6 * 3
+    assert second
+    assert not set(first) & set(second)
 
 
 def test_the_rows_that_are_kept_for_reference_are_those_of_the_corpus(build: Build) -> None:

@@ -197,7 +197,13 @@ def test_a_continued_router_keeps_its_head_and_the_order_of_its_labels(
             for n in range(8) for word, category in (("sum", "math"), ("loop", "code"))]  # fmt: skip
     train = write_rows(tmp_path / "train.jsonl", rows)
     settings = quick_settings(
-        train, tmp_path / "router", "starter", from_router=str(tiny_router_folder), epochs=1, learning_rate=1e-12
+        train,
+        tmp_path / "router",
+        "starter",
+        from_router=str(tiny_router_folder),
+        replay=False,
+        epochs=1,
+        learning_rate=1e-12,
     )
     made = train_router(settings)
     assert made.manifest.categories == CATEGORIES
@@ -213,7 +219,7 @@ def test_a_category_that_the_continued_router_does_not_know_is_refused(
 ) -> None:
     rows = [Row(query=f"{category} {n}", category=category) for n in range(8) for category in ("math", "law")]
     train = write_rows(tmp_path / "train.jsonl", rows)
-    settings = quick_settings(train, tmp_path / "router", "starter", from_router=str(tiny_router_folder))
+    settings = quick_settings(train, tmp_path / "router", "starter", from_router=str(tiny_router_folder), replay=False)
     with pytest.raises(ConfigError, match=r"the rows also have \['law'\]; train a new head with --base-model"):
         train_router(settings)
 

@@ -81,6 +81,8 @@ class WeightAverage(TrainerCallback):  # type: ignore[misc]  # transformers is n
     def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **context: object) -> None:
         """Keep the weights beside the average, for a run that is resumed."""
         del control, context
+        if not state.is_world_process_zero:  # every process has the same weights
+            return
         folder = Path(args.output_dir) / f"{PREFIX_CHECKPOINT_DIR}-{state.global_step}"
         save_file({str(number): weight for number, weight in enumerate(self._raw)}, folder / _RAW)
 

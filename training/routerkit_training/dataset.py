@@ -13,6 +13,8 @@ from routerkit_training.augment import augment
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from numpy.typing import NDArray
+
     from routerkit.rows import Row
     from routerkit.tokenization import QueryTokenizer
 
@@ -30,6 +32,8 @@ class QueryDataset(Dataset[Example]):
         categories: labels in the order of the logits.
         tokenizer: the serving tokenizer.
         augmentation_seed: if given, every access shows the row in another outfit; see `augment`.
+        beliefs: shape (at most len(rows), n_categories), what an earlier router believes of the first rows; their
+            targets lie half-way between it and the label.
     """
 
     def __init__(
@@ -39,9 +43,13 @@ class QueryDataset(Dataset[Example]):
         tokenizer: QueryTokenizer,
         *,
         augmentation_seed: int | None = None,
+        beliefs: NDArray[np.floating] | None = None,
     ) -> None:
         self._queries = [row.query for row in rows]
         self._targets = [_target(row, categories) for row in rows]
+        if beliefs is not None:
+            labels = np.array(self._targets[: len(beliefs)])
+            self._targets[: len(beliefs)] = ((labels + beliefs) / 2).tolist()
         self._tokenizer = tokenizer
         self._generator = None if augmentation_seed is None else np.random.default_rng(augmentation_seed)
 

@@ -79,6 +79,23 @@ def load_router(source: str) -> Encoder:
     return Encoder(load_model(found), _artefact_tokenizer(found), info)
 
 
+def with_labels(encoder: Encoder, labels: Sequence[str]) -> Encoder:
+    """The same classifier with other labels.
+
+    Args:
+        encoder: a trained classifier.
+        labels: of the new head. Labels that the old head has keep their row; those it has not get a row of zeros.
+    """
+    model = _new_classifier(encoder.model.config, labels)
+    weights = encoder.model.state_dict()
+    rows = [encoder.labels.index(name) if name in encoder.labels else -1 for name in labels]
+    for key in ("classifier.weight", "classifier.bias"):
+        # One row of zeros at the end, for the labels without a row.
+        weights[key] = torch.cat([weights[key], torch.zeros_like(weights[key][:1])])[rows]
+    model.load_state_dict(weights)
+    return Encoder(model.eval(), encoder.tokenizer, encoder.info)
+
+
 def fold_bert(weights: Mapping[str, torch.Tensor], n_layers: int) -> dict[str, torch.Tensor]:
     """The state dict of a `BertModel` as that of a DistilBERT encoder that computes the same hidden states.
 

@@ -14,10 +14,12 @@ from routerkit import metrics
 from routerkit.errors import ConfigError
 from routerkit_training.averaging import WeightAverage
 from routerkit_training.dataset import QueryDataset, collate
+from routerkit_training.distributed import n_processes, wait
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from numpy.typing import NDArray
     from transformers import EvalPrediction
 
     from routerkit.tokenization import QueryTokenizer
@@ -54,7 +56,12 @@ class SoftLabelTrainer(Trainer):  # type: ignore[misc]  # transformers is not ty
 
 
 def fine_tune(
-    encoder: Encoder, splits: Splits, tokenizer: QueryTokenizer, settings: TrainSettings, scratch: Path
+    encoder: Encoder,
+    splits: Splits,
+    tokenizer: QueryTokenizer,
+    settings: TrainSettings,
+    scratch: Path,
+    beliefs: NDArray[np.floating] | None = None,
 ) -> list[dict[str, Any]]:
     """Train the encoder's model in place and leave it with the weights of its best epoch.
 
@@ -64,6 +71,7 @@ def fine_tune(
         tokenizer: the serving tokenizer.
         settings: see `TrainSettings`.
         scratch: folder of checkpoints; one found there is resumed.
+        beliefs: of an earlier router about the first training rows; see `QueryDataset`.
 
     Returns:
         for each epoch its validation loss, accuracy and macro-F1.
@@ -76,7 +84,7 @@ def fine_tune(
     trainer = SoftLabelTrainer(
         model=encoder.model,
         args=_arguments(settings, scratch, len(splits.train)),
-        train_dataset=QueryDataset(splits.train, splits.categories, tokenizer, augmentation_seed=seed),
+        train_dataset=QueryDataset(splits.train, splits.categories, tokenizer, augmentation_seed=seed, beliefs=beliefs),
         eval_dataset=QueryDataset(splits.validation, splits.categories, tokenizer),
         data_collator=collate,
         compute_metrics=_scorer(splits.categories),
@@ -86,6 +94,7 @@ def fine_tune(
         ],
         label_smoothing=settings.label_smoothing,
     )
+    wait()  # so that every process sees the same checkpoints
     trainer.train(resume_from_checkpoint=get_last_checkpoint(str(scratch)) if scratch.is_dir() else None)
     # Mixed precision wraps the model's forward; what is exported and compared must compute in float32 again.
     trainer.accelerator.unwrap_model(encoder.model, keep_fp32_wrapper=False)
@@ -116,12 +125,17 @@ def uses_bf16(settings: TrainSettings) -> bool:
     return able if settings.precision == "auto" else settings.precision == "bf16"
 
 
+def _backend() -> str | None:
+    """How processes that train together exchange gradients; on GPUs torch knows best."""
+    return "gloo" if n_processes() > 1 and not torch.cuda.is_available() else None
+
+
 def _arguments(settings: TrainSettings, scratch: Path, n_rows: int) -> TrainingArguments:
     steps = settings.epochs * -(-n_rows // settings.batch_size)
     return TrainingArguments(
         output_dir=str(scratch),
         num_train_epochs=settings.epochs,
-        per_device_train_batch_size=settings.batch_size,
+        per_device_train_batch_size=max(1, settings.batch_size // n_processes()),
         per_device_eval_batch_size=64,
         learning_rate=settings.learning_rate,
         lr_scheduler_type="linear",
@@ -131,6 +145,7 @@ def _arguments(settings: TrainSettings, scratch: Path, n_rows: int) -> TrainingA
         optim="adamw_torch_fused",
         bf16=uses_bf16(settings),
         use_cpu=not torch.cuda.is_available(),
+        ddp_backend=_backend(),
         eval_strategy="epoch",
         save_strategy="epoch",
         save_total_limit=2,

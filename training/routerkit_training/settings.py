@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -10,6 +11,9 @@ from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 from routerkit.spec import Probability, Spec
 from routerkit.store import STARTER
 from routerkit.tokenization import MAX_TOKENS, MIN_TOKENS
+
+CONTINUED = {"epochs": 1, "batch_size": 32, "learning_rate": 3e-4, "label_smoothing": 0.05, "ema_decay": 0.95}
+"""Defaults of a run that goes on from a router with a replay of its rows; chosen by `added_categories`."""
 
 
 class TrainSettings(Spec):
@@ -24,6 +28,10 @@ class TrainSettings(Spec):
         output_dir: where the artefact goes; an interrupted run found there is resumed.
         base_model: `starter`, a hub id or a folder: the encoder that gets a new head.
         from_router: a trained router to continue; keeps its head. Excludes `base_model`.
+        replay: whether a continued router learns its own reference rows again, so that it forgets nothing. What is not
+            given is then taken from `CONTINUED`.
+        add_category: labels that the continued router gets; each needs 20 training rows.
+        allow_regression: write a continued router even if its old categories got worse.
         epochs: passes over the training rows.
         batch_size: rows in one optimiser step.
         learning_rate: highest rate of the schedule (linear warm-up, then linear decay).
@@ -50,6 +58,9 @@ class TrainSettings(Spec):
     output_dir: Path
     base_model: str = STARTER
     from_router: str | None = None
+    replay: bool = True
+    add_category: list[str] = Field(default_factory=list)
+    allow_regression: bool = False
     epochs: PositiveInt = 3
     batch_size: PositiveInt = 16
     learning_rate: PositiveFloat = 5e-5
@@ -68,8 +79,22 @@ class TrainSettings(Spec):
     report_to: list[str] = Field(default_factory=list)
     name: str | None = None
 
+    @model_validator(mode="before")
+    @classmethod
+    def _defaults(cls, given: object) -> object:
+        """None stands for the default, which is another one for a router that is continued."""
+        if not isinstance(given, Mapping):
+            return given
+        known = {name: value for name, value in given.items() if value is not None}
+        continued = known.get("from_router") is not None and known.get("replay", True)
+        return {**(CONTINUED if continued else {}), **known}
+
     @model_validator(mode="after")
     def _one_start(self) -> TrainSettings:
+        if self.add_category and (self.from_router is None or not self.replay):
+            raise ValueError("a category is added to a router that is continued with a replay of its rows: give --from")
+        if len(set(self.add_category)) < len(self.add_category):
+            raise ValueError("name every new category once")
         if self.from_router is not None and self.base_model != STARTER:
             raise ValueError("give either a base model, for a new head, or a router to continue, not both")
         return self

@@ -71,7 +71,7 @@ def make_splits(
     """
     unique, duplicates = _unique(train, path)
     if validation is None:
-        kept, held_out = _hold_out(unique, seed)
+        kept, held_out = hold_out(unique, seed)
         leaked = 0
     else:
         held_out, _ = _unique(validation, validation_path or path)
@@ -119,7 +119,8 @@ def _unique(rows: Iterable[Row], path: Path) -> tuple[list[Row], int]:
     return list(first.values()), duplicates
 
 
-def _hold_out(rows: list[Row], seed: int) -> tuple[list[Row], list[Row]]:
+def hold_out(rows: Sequence[Row], seed: int) -> tuple[list[Row], list[Row]]:
+    """Divide rows into those to learn from and those to choose by, 15 % of every category and at least one row."""
     by_category = defaultdict(list)
     for row in rows:
         by_category[row.category].append(row)

@@ -10,9 +10,7 @@ the integers times their scales.
 from __future__ import annotations
 
 import logging
-import random
 import shutil
-from collections import defaultdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -28,33 +26,19 @@ from routerkit.manifest import BaseModelInfo, DataSource
 from routerkit.router import Router
 from routerkit.rows import Row, read_rows
 from routerkit_training.corpus import Part, part_path
-from routerkit_training.cross_validate import UNSEEN, cross_validate, write_rows
+from routerkit_training.cross_validate import UNSEEN
 from routerkit_training.packing import figures_on, pack, with_figures
 from routerkit_training.predictions import write_predictions
+from routerkit_training.recipe import first_stage, last_stage, second_stage, trusted
 from routerkit_training.reference import write_reference
-from routerkit_training.settings import TrainSettings
-from routerkit_training.train import restore, train_router
+from routerkit_training.train import restore, train_router, write_router
 
 if TYPE_CHECKING:
     from routerkit_training.encoder import Encoder
-    from routerkit_training.splits import Splits
+    from routerkit_training.settings import TrainSettings
 
 ENCODER_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 """Digest of the weights of all-MiniLM-L6-v2."""
-
-DOUBTFUL_SOURCES = frozenset({"math-hendrycks", "mmlu-pro-stemez", "conala", "cosqa"})
-"""Sources whose provenance their collectors doubt; nothing is learnt from them."""
-
-ROWS_PER_SOURCE = 600
-"""Most rows of one public source and category: more of one style teaches the style, not the category."""
-
-N_FOLDS = 3
-
-RECIPE = {"epochs": 3, "batch_size": 32, "learning_rate": 1e-4, "label_smoothing": 0.05, "max_tokens": 96}
-"""An even sample of every public source, and the corpus."""
-
-FOLD_RECIPE = {"epochs": 1}
-"""What differs in the runs that leave sources out, to which the confidence is fitted."""
 
 logger = logging.getLogger(__name__)
 
@@ -76,45 +60,50 @@ def build_starter(data: Path, encoder: Path, output_dir: Path, seed: int) -> Non
     _check_encoder(encoder)
     work = output_dir.with_name(f"{output_dir.name}-float")
     work.mkdir(parents=True, exist_ok=True)
-    settings = starter_settings(data, encoder, work, seed)
-    if not (settings.output_dir / artefact.MANIFEST).is_file():
-        train_router(settings)
-    folds = settings.model_copy(update={"output_dir": work / "folds", **FOLD_RECIPE})
-    cross_validate(folds, N_FOLDS)
-    unseen = predict_unseen(settings.output_dir, folds.output_dir / UNSEEN, work / UNSEEN)
-    ship(settings.model_copy(update={"unseen": unseen}), output_dir, data)
+    settings = first_stage(data, encoder, work, seed)
+    _train_once(settings)
+    second = _train_once(second_stage(settings, data))
+    averaged = average(second, _train_once(last_stage(second)))
+    unseen = predict_unseen(averaged.output_dir, work / UNSEEN)
+    ship(averaged.model_copy(update={"unseen": unseen}), output_dir, data)
 
 
-def predict_unseen(trained: Path, folds: Path, path: Path) -> Path:
-    """Join what the folds said of sources they never saw with what the router says of writers it never saw."""
+def average(second: TrainSettings, last: TrainSettings) -> TrainSettings:
+    """Write the router half way between the last two stages: sure of short queries, and no worse on the others.
+
+    Wortsman et al., "Robust fine-tuning of zero-shot models" (2022), section 3.
+    """
+    # The out-of-domain score is learnt from rows of every length, as the second stage had them.
+    settings = last.model_copy(update={"train_data": second.train_data})
+    averaged = settings.model_copy(update={"output_dir": last.output_dir.with_name("averaged")})
+    if not (averaged.output_dir / artefact.MANIFEST).is_file():
+        learnt = restore(settings)
+        before = restore(second).encoder.model.parameters()
+        with torch.no_grad():
+            for weight, earlier in zip(learnt.encoder.model.parameters(), before, strict=True):
+                weight.lerp_(earlier, 0.5)
+        write_router(learnt, averaged)
+    return averaged
+
+
+def predict_unseen(trained: Path, path: Path) -> Path:
+    """Write what a router says of the development part, whose writers it never saw, for fitting its confidence."""
     router = Router.from_pretrained(trained)
     write_predictions(path, [evaluate(router, _labelled("dev"))], [router.artefact.manifest.temperature])
-    with path.open("a", encoding="utf-8") as file:
-        file.write(folds.read_text(encoding="utf-8"))
     return path
 
 
-def starter_settings(data: Path, encoder: Path, work: Path, seed: int) -> TrainSettings:
-    """Write the rows of the starter to a folder, and say how they are learnt."""
-    public = _trusted(read_rows(data / "train.jsonl"))
-    validation = _trusted(read_rows(data / "validation.jsonl")) + read_rows(part_path("dev"))
-    return TrainSettings(
-        train_data=write_rows(work / "train.jsonl", _even(public, seed) + read_rows(part_path("train"))),
-        val_data=write_rows(work / "validation.jsonl", validation),
-        output_dir=work / "trained",
-        base_model=str(encoder),
-        reference=False,
-        name="starter",
-        seed=seed,
-        **RECIPE,
-    )
+def _train_once(settings: TrainSettings) -> TrainSettings:
+    if not (settings.output_dir / artefact.MANIFEST).is_file():
+        train_router(settings)
+    return settings
 
 
 def ship(settings: TrainSettings, output_dir: Path, data: Path) -> artefact.Artefact:
     """Round a trained classifier, keep its int8 graph only, and measure it before and after.
 
     Args:
-        settings: of the run that trained it, with the predictions on unseen sources.
+        settings: of the run that trained it last, with its predictions on unseen writers.
         output_dir: where the starter goes.
         data: folder of the public query data.
     """
@@ -130,7 +119,7 @@ def ship(settings: TrainSettings, output_dir: Path, data: Path) -> artefact.Arte
         learnt.unseen,
     )
     shutil.rmtree(output_dir, ignore_errors=True)
-    starter = write_int8_only(rounded, output_dir, _sources(data, learnt.splits))
+    starter = write_int8_only(rounded, output_dir, _sources(data))
     write_reference(output_dir, _labelled("train"), _labelled("dev"), settings.seed, learnt.splits.outside_train)
     test = read_rows(data / "test.jsonl")
     figures = {
@@ -170,15 +159,13 @@ def write_int8_only(packed: artefact.Artefact, folder: Path, data: list[DataSour
     )
 
 
-def _sources(data: Path, splits: Splits) -> list[DataSource]:
-    corpus_train, corpus_dev = len(read_rows(part_path("train"))), len(read_rows(part_path("dev")))
-    n_train = len(splits.train) + len(splits.outside_train)
-    n_validation = len(splits.validation) + len(splits.outside_validation)
+def _sources(data: Path) -> list[DataSource]:
+    public = {role: len(trusted(read_rows(data / f"{role}.jsonl"))) for role in ("train", "validation")}
     return [
-        _source("public query data", data / "train.jsonl", "train", n_train - corpus_train),
-        _source("corpus", part_path("train"), "train", corpus_train),
-        _source("public query data", data / "validation.jsonl", "validation", n_validation - corpus_dev),
-        _source("corpus", part_path("dev"), "validation", corpus_dev),
+        _source("public query data", data / "train.jsonl", "train", public["train"]),
+        _source("corpus", part_path("train"), "train", len(read_rows(part_path("train")))),
+        _source("public query data", data / "validation.jsonl", "validation", public["validation"]),
+        _source("corpus", part_path("dev"), "validation", len(read_rows(part_path("dev")))),
     ]
 
 
@@ -196,25 +183,8 @@ def _check_encoder(folder: Path) -> None:
         raise ConfigError(f"{path}: expected all-MiniLM-L6-v2 with sha256 {ENCODER_SHA256}, found {found}")
 
 
-def _trusted(rows: list[Row]) -> list[Row]:
-    return [row for row in rows if row.source not in DOUBTFUL_SOURCES]
-
-
 def _labelled(part: Part) -> list[Row]:
     return [row for row in read_rows(part_path(part)) if row.category is not None]
-
-
-def _even(rows: list[Row], seed: int) -> list[Row]:
-    """An even sample over sources, so that no source's style outweighs the others."""
-    by_source: dict[tuple[str | None, str], list[Row]] = defaultdict(list)
-    for row in rows:
-        by_source[row.category, row.source].append(row)
-    generator = random.Random(seed)
-    return [
-        row
-        for key in sorted(by_source, key=str)
-        for row in generator.sample(by_source[key], min(ROWS_PER_SOURCE, len(by_source[key])))
-    ]
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import shutil
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from transformers import set_seed
@@ -13,22 +13,29 @@ from transformers.trainer_utils import get_last_checkpoint
 
 from routerkit import artefact
 from routerkit.errors import ConfigError
-from routerkit.manifest import DataSource
-from routerkit.policy import default_fallback
+from routerkit.export.checkpoint import outside_head, write_outside_head
 from routerkit.rows import read_rows
 from routerkit.tokenization import QueryTokenizer
+from routerkit_training.distributed import is_first, wait
 from routerkit_training.encoder import load_encoder, load_router
-from routerkit_training.fine_tune import fine_tune, uses_bf16
-from routerkit_training.packing import Facts, pack
+from routerkit_training.extend import continue_from
+from routerkit_training.fine_tune import fine_tune
+from routerkit_training.new_head import believe, imprint, place_border
+from routerkit_training.packing import pack
 from routerkit_training.predictions import read_predictions
+from routerkit_training.recording import record_data, record_facts
 from routerkit_training.reference import write_reference
+from routerkit_training.regression import Comparison, find_right
 from routerkit_training.splits import make_splits
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from routerkit.export.graph import OutsideHead
     from routerkit_training.calibrate import Predicted
     from routerkit_training.encoder import Encoder
+    from routerkit_training.extend import Continued
+    from routerkit_training.packing import Facts
     from routerkit_training.settings import TrainSettings
     from routerkit_training.splits import Splits
 
@@ -40,13 +47,14 @@ _RUN = "run.json"
 
 @dataclass(frozen=True, slots=True)
 class Learnt:
-    """A trained classifier and all that packing it needs."""
+    """A trained classifier and all that packing it needs; `outside` is kept unless there are rows for a new one."""
 
     encoder: Encoder
     tokenizer: QueryTokenizer
     splits: Splits
     facts: Facts
     unseen: Predicted | None
+    outside: OutsideHead | None = None
 
 
 def train_router(settings: TrainSettings) -> artefact.Artefact:
@@ -56,17 +64,30 @@ def train_router(settings: TrainSettings) -> artefact.Artefact:
 
     Raises:
         DataError: naming file and line of a row that cannot be used.
-        ConfigError: if the base model cannot be used, or the folder holds a router or another run already.
+        ConfigError: if the base model cannot be used, the folder holds a router or another run already, or a router
+            that was continued got worse on its old categories.
     """
-    learnt = learn(settings)
-    if settings.reference:
-        write_reference(settings.output_dir, learnt.splits.train, learnt.splits.validation, settings.seed)
-    return pack(settings.output_dir, learnt.encoder, learnt.tokenizer, learnt.splits, learnt.facts, learnt.unseen)
+    return write_router(learn(settings), settings)
+
+
+def write_router(learnt: Learnt, settings: TrainSettings) -> artefact.Artefact:
+    """Write the artefact of a trained classifier; of several processes only the first writes."""
+    folder, splits = settings.output_dir, learnt.splits
+    if is_first():
+        if settings.reference:
+            write_reference(folder, splits.train, splits.validation, settings.seed, splits.outside_train)
+        if learnt.outside is not None:
+            write_outside_head(folder, learnt.outside)
+        pack(folder, learnt.encoder, learnt.tokenizer, splits, learnt.facts, learnt.unseen)
+    wait()
+    return artefact.read(folder)
 
 
 def learn(settings: TrainSettings) -> Learnt:
     """Train a classifier without writing an artefact; see `train_router`."""
     _check_output(settings.output_dir)
+    if settings.from_router is not None and settings.replay:
+        return _learn_more(settings, continue_from(settings, settings.from_router))
     splits = _load_splits(settings)
     unseen = read_predictions(settings.unseen, splits.categories) if settings.unseen else None
     scratch = _claim(settings)
@@ -75,8 +96,41 @@ def learn(settings: TrainSettings) -> Learnt:
     tokenizer = QueryTokenizer(encoder.tokenizer, max_tokens=_max_tokens(settings, encoder))
     logger.info("training on %d rows, validating on %d", len(splits.train), len(splits.validation))
     epochs = fine_tune(encoder, splits, tokenizer, settings, scratch)
-    shutil.rmtree(scratch)
-    return Learnt(encoder, tokenizer, splits, _facts(settings, splits, encoder, epochs), unseen)
+    _release(scratch)
+    facts = _facts(settings, splits, encoder, epochs)
+    return Learnt(encoder, tokenizer, splits, facts, unseen)
+
+
+def _learn_more(settings: TrainSettings, continued: Continued) -> Learnt:
+    splits = continued.splits
+    _report(splits)
+    unseen = read_predictions(settings.unseen, splits.categories) if settings.unseen else None
+    scratch = _claim(settings)
+    set_seed(settings.seed)
+    tokenizer = QueryTokenizer.from_file(
+        continued.source.path / artefact.TOKENIZER, max_tokens=continued.source.manifest.max_tokens
+    )
+    old = load_router(str(continued.source.path))
+    before = find_right(old, tokenizer, continued.checked)
+    encoder = continued.start()
+    if continued.added:
+        imprint(encoder, tokenizer, continued)
+    shown = replace(splits, train=continued.replayed + continued.fresh)
+    logger.info("training on %d rows, validating on %d", len(shown.train), len(splits.validation))
+    beliefs = believe(old, tokenizer, continued.replayed, len(splits.categories))
+    epochs = fine_tune(encoder, shown, tokenizer, settings, scratch, beliefs)
+    if continued.added:
+        place_border(encoder, tokenizer, continued)
+    comparison = Comparison.of(before, find_right(encoder, tokenizer, continued.checked))
+    logger.info("old categories: accuracy %.3f before, %.3f now", comparison.before, comparison.after)
+    if not settings.allow_regression:
+        comparison.check()
+    _release(scratch)
+    data = [*continued.source.manifest.data, *record_data(settings, *continued.n_new)]
+    facts = record_facts(settings, splits.categories, encoder.info, data, epochs)
+    more = {"added": continued.added, "old_categories": asdict(comparison)}
+    facts = replace(facts, training={**facts.training, **more})
+    return Learnt(encoder, tokenizer, splits, facts, unseen, outside_head(continued.source))
 
 
 def restore(settings: TrainSettings) -> Learnt:
@@ -110,13 +164,17 @@ def _load_splits(settings: TrainSettings) -> Splits:
         validation_path=settings.val_data,
         order=order,
     )
+    _report(splits)
+    return splits
+
+
+def _report(splits: Splits) -> None:
     if splits.duplicates or splits.leaked:
         logger.warning(
             "left out %d duplicate rows and %d training rows that the validation data also has",
             splits.duplicates,
             splits.leaked,
         )
-    return splits
 
 
 def _load(settings: TrainSettings, splits: Splits) -> Encoder:
@@ -141,7 +199,7 @@ def _claim(settings: TrainSettings) -> Path:
     """The folder of checkpoints; refused if it belongs to a run with other settings or data."""
     scratch = settings.output_dir / _SCRATCH
     mark = scratch / _RUN
-    identity = _identity(settings)
+    identity = describe_run(settings)
     # A run that failed before its first epoch ended, over a wrong name for instance, left nothing to protect.
     begun = mark.is_file() and get_last_checkpoint(str(scratch)) is not None
     if begun and json.loads(mark.read_text(encoding="utf-8")) != identity:
@@ -149,39 +207,33 @@ def _claim(settings: TrainSettings) -> Path:
             f"{scratch}: belongs to an interrupted run with other settings or data; "
             "repeat that command to resume it, or delete the folder to start afresh"
         )
-    scratch.mkdir(parents=True, exist_ok=True)
-    mark.write_text(json.dumps(identity, indent=2), encoding="utf-8")
+    if is_first():
+        scratch.mkdir(parents=True, exist_ok=True)
+        mark.write_text(json.dumps(identity, indent=2), encoding="utf-8")
     return scratch
+
+
+def _release(scratch: Path) -> None:
+    wait()
+    if is_first():
+        shutil.rmtree(scratch)
 
 
 def _identity(settings: TrainSettings) -> dict[str, Any]:
     paths = [path for path in (settings.train_data, settings.val_data, settings.unseen) if path]
     digests = [artefact.file_digest(path) for path in paths]
-    return {"settings": settings.model_dump(mode="json"), "data": digests}
+    # Somebody who allows a regression after it was found goes on from the finished run.
+    return {"settings": settings.model_dump(mode="json", exclude={"allow_regression"}), "data": digests}
 
 
 def _facts(settings: TrainSettings, splits: Splits, encoder: Encoder, epochs: list[dict[str, Any]]) -> Facts:
-    data = [_source(settings.train_data, "train", len(splits.train))]
-    if settings.val_data:
-        data.append(_source(settings.val_data, "validation", len(splits.validation)))
-    else:
-        data.append(_source(settings.train_data, "validation", len(splits.validation)))
-    chosen = ("epochs", "batch_size", "learning_rate", "weight_decay", "label_smoothing", "seed")
-    return Facts(
-        target_harm=settings.target_harm,
-        seed=settings.seed,
-        fallback=default_fallback(splits.categories),
-        name=settings.name or settings.output_dir.resolve().name,
-        categories=splits.categories,
-        base_model=encoder.info,
-        data=data,
-        training={
-            **settings.model_dump(mode="json", include=set(chosen)),
-            "bf16": uses_bf16(settings),
-            "history": epochs,
-        },
-    )
+    data = record_data(settings, len(splits.train), len(splits.validation))
+    return record_facts(settings, splits.categories, encoder.info, data, epochs)
 
 
-def _source(path: Path, role: Any, rows: int) -> DataSource:  # noqa: ANN401 - validated by DataSource
-    return DataSource(name=path.name, role=role, rows=rows, sha256=artefact.file_digest(path))
+def describe_run(settings: TrainSettings) -> dict[str, Any]:
+    """Settings and digests of the data: what an interrupted run must share with the one that resumes it."""
+    paths = [path for path in (settings.train_data, settings.val_data, settings.unseen) if path]
+    digests = [artefact.file_digest(path) for path in paths]
+    # Somebody who allows a regression after it was found goes on from the finished run.
+    return {"settings": settings.model_dump(mode="json", exclude={"allow_regression"}), "data": digests}

@@ -41,26 +41,38 @@ def _flow(page: str) -> str:
 
 
 def _command_line() -> str:
-    shape = {"terminal_width": _WIDTH, "max_content_width": _WIDTH, **cli.context_settings}
-    context = click.Context(cli, info_name="routerkit", **shape)
+    context = _context(cli, "routerkit", None)
     sections = [_HEAD]
     for name in COMMANDS:
         command = cli.get_command(context, name)
         if command is None:
             raise RuntimeError(f"the command {name!r} is in the table but has no code")
-        sections += _sections(command, click.Context(command, parent=context, info_name=name, **shape))
+        sections += _sections(command, _context(command, name, context))
     return "\n".join(sections)
 
 
 def _sections(command: click.Command, context: click.Context) -> list[str]:
     """The help of a command, and of the commands below it."""
     sections = [f"## {context.command_path}\n\n```text\n{command.get_help(context)}\n```\n"]
-    for name in command.list_commands(context) if isinstance(command, click.Group) else ():
+    if not isinstance(command, click.Group):
+        return sections
+    for name in command.list_commands(context):
         inner = command.get_command(context, name)
         if inner is not None:
-            shape = {"terminal_width": _WIDTH, "max_content_width": _WIDTH}
-            sections += _sections(inner, click.Context(inner, parent=context, info_name=name, **shape))
+            sections += _sections(inner, _context(inner, name, context))
     return sections
+
+
+def _context(command: click.Command, name: str, parent: click.Context | None) -> click.Context:
+    return click.Context(
+        command,
+        parent=parent,
+        info_name=name,
+        terminal_width=_WIDTH,
+        max_content_width=_WIDTH,
+        token_normalize_func=cli.context_settings["token_normalize_func"],
+        help_option_names=cli.context_settings["help_option_names"],
+    )
 
 
 def main() -> None:
