@@ -47,7 +47,7 @@ class QueryDataset(Dataset[Example]):
     ) -> None:
         self._queries = [row.query for row in rows]
         self._targets = [_target(row, categories) for row in rows]
-        if beliefs is not None:
+        if beliefs is not None and len(beliefs):
             labels = np.array(self._targets[: len(beliefs)])
             self._targets[: len(beliefs)] = ((labels + beliefs) / 2).tolist()
         self._tokenizer = tokenizer

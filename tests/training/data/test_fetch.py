@@ -120,7 +120,7 @@ def test_a_text_that_is_too_short_too_long_or_no_text_is_left_out(text: object) 
 
 
 def test_every_source_is_named_in_the_notice_and_not_among_the_doubtful() -> None:
-    from routerkit_training.starter import DOUBTFUL_SOURCES
+    from routerkit_training.recipe import DOUBTFUL_SOURCES
 
     notice = (_ROOT / "NOTICE").read_text(encoding="utf-8")
     given, _, left_out = notice.partition("Left out because")
