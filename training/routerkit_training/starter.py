@@ -40,6 +40,9 @@ if TYPE_CHECKING:
 ENCODER_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 """Digest of the weights of all-MiniLM-L6-v2."""
 
+STAGES = "three, in routerkit_training/recipe.py; the settings beside this are those of the last"
+"""What the card says, since a manifest holds the settings of one run."""
+
 logger = logging.getLogger(__name__)
 
 _TOKENIZER_CONFIG = "tokenizer_config.json"
@@ -154,8 +157,12 @@ def write_int8_only(packed: artefact.Artefact, folder: Path, data: list[DataSour
     for name in (artefact.CONFIG, artefact.TOKENIZER, _TOKENIZER_CONFIG, graph.path):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(packed.path / name, folder / name)
+    training = {**packed.manifest.training, "stages": STAGES}
     return artefact.write_manifest(
-        folder, packed.manifest.model_copy(update={"graphs": {"int8": graph}, "data": data, "base_model": _BASE})
+        folder,
+        packed.manifest.model_copy(
+            update={"graphs": {"int8": graph}, "data": data, "base_model": _BASE, "training": training}
+        ),
     )
 
 
