@@ -180,3 +180,41 @@ def test_an_epoch_that_was_saved_is_not_repeated(
     assert again == first
     for key, value in encoder.model.state_dict().items():
         assert torch.equal(value, other.model.state_dict()[key]), key
+
+
+def test_frozen_words_stay_as_the_base_model_has_them(
+    encoder: Encoder, splits: Splits, tokenizer: QueryTokenizer, tmp_path: Path, scratch: Path
+) -> None:
+    embeddings = encoder.model.distilbert.embeddings
+    words, positions = (part.weight.clone() for part in (embeddings.word_embeddings, embeddings.position_embeddings))
+    fine_tune(encoder, splits, tokenizer, _settings(tmp_path, epochs=1, freeze_words=True), scratch)
+    assert torch.equal(embeddings.word_embeddings.weight, words)
+    assert not torch.equal(embeddings.position_embeddings.weight, positions)
+
+
+def test_r_drop_counts_how_far_two_passes_disagree(encoder: Encoder, splits: Splits, tokenizer: QueryTokenizer) -> None:
+    loss_of = SoftLabelTrainer.compute_loss
+
+    def loss(weight: float) -> float:
+        trainer = object.__new__(SoftLabelTrainer)
+        trainer._smoothing, trainer._r_drop = 0.0, weight
+        torch.manual_seed(3)
+        found = loss_of(trainer, encoder.model.train(), dict(batch))
+        assert isinstance(found, torch.Tensor)
+        return float(found.detach())
+
+    dataset = QueryDataset(splits.train, splits.categories, tokenizer)
+    batch = collate([dataset[n] for n in range(8)])
+    without, with_half, with_one = loss(1e-9), loss(0.5), loss(1.0)
+    assert without < with_half < with_one
+    assert with_one - without == pytest.approx(2 * (with_half - without), rel=1e-3)
+
+
+def test_r_drop_leaves_the_validation_loss_alone(encoder: Encoder, splits: Splits, tokenizer: QueryTokenizer) -> None:
+    trainer = object.__new__(SoftLabelTrainer)
+    trainer._smoothing, trainer._r_drop = 0.0, 5.0
+    dataset = QueryDataset(splits.validation, splits.categories, tokenizer)
+    batch = collate([dataset[n] for n in range(len(dataset))])
+    loss = trainer.compute_loss(encoder.model.eval(), batch)
+    assert isinstance(loss, torch.Tensor)
+    assert float(loss.detach()) == pytest.approx(_validation_loss(encoder, splits, tokenizer), rel=1e-4)

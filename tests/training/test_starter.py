@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import csv
+import gzip
 import json
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -22,6 +25,8 @@ if TYPE_CHECKING:
 
 Build = dict[str, Any]
 
+_STEMS = ["what is the prime of a party", "tell me of the angle of a city", "how does the root of a letter end"]
+
 
 def _sourced(path: Path, rows: list[Row], *, doubtful: bool = False) -> None:
     content = [
@@ -31,6 +36,15 @@ def _sourced(path: Path, rows: list[Row], *, doubtful: bool = False) -> None:
     if doubtful:
         content.append({"query": "compile a poem of prime cities", "category": "code", "source": "conala"})
     path.write_text("\n".join(map(json.dumps, content)), encoding="utf-8")
+
+
+def _write_exam_questions(path: Path) -> None:
+    path.parent.mkdir()
+    with gzip.open(path, "wt", encoding="utf-8", newline="") as file:
+        lines = csv.writer(file)
+        lines.writerow(("qid", "dataset", "subject", "category", "query"))
+        for number, stem in enumerate(_STEMS):
+            lines.writerow((number, "mmlu", "high_school_mathematics", "math", f"{stem}\nA. one\nB. two"))
 
 
 @pytest.fixture(scope="module")
@@ -44,6 +58,7 @@ def build(tmp_path_factory: pytest.TempPathFactory, tiny_distilbert_folder: Path
     _sourced(data / "train.jsonl", rows[0::3], doubtful=True)
     for name in ("validation", "test"):
         _sourced(data / f"{name}.jsonl", rows[1::3])
+    _write_exam_questions(data / "outcomes" / "routellm.csv.gz")
     write_rows(corpus / "train.jsonl", rows[2::3])
     write_rows(corpus / "dev.jsonl", list(rows[2::6]))
     small = {
@@ -61,10 +76,9 @@ def build(tmp_path_factory: pytest.TempPathFactory, tiny_distilbert_folder: Path
             for module in (recipe, starter):
                 patch.setattr(module, "part_path", lambda part: corpus / f"{part}.jsonl")
             patch.setattr(recipe, "RECIPE", small)
-            patch.setattr(recipe, "SECOND_STAGE", {"epochs": 3, "learning_rate": 1e-3})
             patch.setattr(recipe, "ROWS_PER_SOURCE", 3)
-            patch.setattr(recipe, "LAST_STAGE", {"epochs": 1, "learning_rate": 1e-3})
-            patch.setattr(recipe, "SHORT_WORDS", 9)
+            patch.setattr(recipe, "FOLD_EPOCHS", 3)
+            patch.setattr(starter, "N_FOLDS", 2)
             arguments = ["--data", data, "--encoder", tiny_distilbert_folder, "--output-dir", folder / "made"]
             return CliRunner().invoke(starter.build_starter, list(map(str, arguments)), catch_exceptions=False)
 
@@ -80,19 +94,28 @@ def test_the_result_is_a_router_without_float_weights(build: Build) -> None:
 
 
 def test_nothing_is_learnt_from_a_doubtful_source(build: Build) -> None:
-    work = build["folder"].with_name("made-float")
-    for name in ("train", "second"):
-        learnt = read_rows(work / f"{name}.jsonl")
-        assert learnt
-        assert not [row for row in learnt if row.source == "conala"]
+    learnt = read_rows(build["folder"].with_name("made-float") / "train.jsonl")
+    assert learnt
+    assert not [row for row in learnt if row.source == "conala"]
 
 
-def test_the_second_stage_has_the_public_rows_that_the_first_left_out(build: Build) -> None:
+def test_no_source_outweighs_the_others(build: Build) -> None:
+    learnt = read_rows(build["folder"].with_name("made-float") / "train.jsonl")
+    counts = Counter((row.category, row.source) for row in learnt if row.source)
+    assert set(counts.values()) == {3}
+
+
+def test_exam_questions_are_learnt(build: Build) -> None:
+    learnt = read_rows(build["folder"].with_name("made-float") / "train.jsonl")
+    assert {row.query for row in learnt if row.source == "mmlu"} == set(_STEMS)
+
+
+def test_the_confidence_is_fitted_to_sources_and_writers_that_were_not_learnt_from(build: Build) -> None:
     work = build["folder"].with_name("made-float")
-    first, second = ([row for row in read_rows(work / f"{name}.jsonl") if row.source] for name in ("train", "second"))
-    assert len(first) == 6 * 3
-    assert second
-    assert not set(first) & set(second)
+    n_dev = len(read_rows(build["corpus"] / "dev.jsonl"))
+    lines = [json.loads(line) for line in (work / "unseen.jsonl").read_text().splitlines()]
+    assert sum(not line["source"] for line in lines) == n_dev
+    assert len({line["source"] for line in lines if line["source"]}) >= 2
 
 
 def test_the_rows_that_are_kept_for_reference_are_those_of_the_corpus(build: Build) -> None:

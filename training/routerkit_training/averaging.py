@@ -103,7 +103,7 @@ class WeightAverage(TrainerCallback):  # type: ignore[misc]  # transformers is n
 
 
 def _weights(model: torch.nn.Module) -> list[torch.nn.Parameter]:
-    return list(model.parameters())
+    return [weight for weight in model.parameters() if weight.requires_grad]
 
 
 def _copy(source: list[torch.Tensor], target: list[torch.nn.Parameter]) -> None:

@@ -33,11 +33,14 @@ class SoftLabelTrainer(Trainer):  # type: ignore[misc]  # transformers is not ty
 
     Args:
         label_smoothing: probability spread evenly over all labels, in [0, 1).
+        r_drop: weight of the disagreement of two passes with different dropout, at least 0. Liang et al., "R-Drop"
+            (2021), section 2.1.
     """
 
-    def __init__(self, *args: Any, label_smoothing: float, **options: Any) -> None:  # noqa: ANN401 - passed on
+    def __init__(self, *args: Any, label_smoothing: float, r_drop: float = 0.0, **options: Any) -> None:  # noqa: ANN401 - passed on
         super().__init__(*args, **options)
         self._smoothing = label_smoothing
+        self._r_drop = r_drop
 
     def compute_loss(
         self,
@@ -46,13 +49,21 @@ class SoftLabelTrainer(Trainer):  # type: ignore[misc]  # transformers is not ty
         return_outputs: bool = False,
         num_items_in_batch: torch.Tensor | None = None,
     ) -> torch.Tensor | tuple[torch.Tensor, dict[str, torch.Tensor]]:
-        """Mean cross-entropy of a batch, in nats."""
+        """Mean cross-entropy of a batch, in nats, and how far two passes over it disagree."""
         del num_items_in_batch
-        targets = inputs["labels"]
-        outputs = model(input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"])
-        logits = outputs.logits.float()
+        copies = 2 if self._r_drop and model.training else 1
+        ids, mask, targets = (inputs[name].repeat(copies, 1) for name in ("input_ids", "attention_mask", "labels"))
+        logits = model(input_ids=ids, attention_mask=mask).logits.float()
         loss = torch.nn.functional.cross_entropy(logits, targets, label_smoothing=self._smoothing)
+        if copies > 1:
+            loss = loss + self._r_drop * _disagreement(*logits.chunk(2))
         return (loss, {"logits": logits}) if return_outputs else loss
+
+
+def _disagreement(first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
+    """Half the sum of both Kullback-Leibler divergences, mean over the batch, in nats."""
+    one, other = first.log_softmax(dim=-1), second.log_softmax(dim=-1)
+    return ((one.exp() - other.exp()) * (one - other)).sum(dim=-1).mean() / 2
 
 
 def fine_tune(
@@ -80,6 +91,7 @@ def fine_tune(
         ConfigError: if an experiment tracker is unknown or not installed.
     """
     _check_trackers(settings.report_to)
+    encoder.model.distilbert.embeddings.word_embeddings.requires_grad_(not settings.freeze_words)
     seed = settings.seed if settings.augment else None
     trainer = SoftLabelTrainer(
         model=encoder.model,
@@ -93,6 +105,7 @@ def fine_tune(
             WeightAverage(settings.ema_decay),
         ],
         label_smoothing=settings.label_smoothing,
+        r_drop=settings.r_drop,
     )
     wait()  # so that every process sees the same checkpoints
     trainer.train(resume_from_checkpoint=get_last_checkpoint(str(scratch)) if scratch.is_dir() else None)

@@ -39,8 +39,11 @@ class TrainSettings(Spec):
         weight_decay: of AdamW.
         max_grad_norm: gradients are clipped to this norm.
         label_smoothing: probability spread over the other labels, in [0, 1].
+        r_drop: weight of the disagreement of two passes over a batch with different dropout; twice the work unless 0.
         ema_decay: the run keeps an exponential moving average of the weights with this decay, in [0, 1); 0 keeps the
             last weights themselves.
+        freeze_words: leave the word embeddings as the base model has them, so that words of no training row keep their
+            place beside those that the rows moved.
         augment: show every row in another outfit each epoch; see `routerkit_training.augment`.
         target_harm: largest share of queries that the automatic threshold may send to a wrong specialist, in (0, 1).
         patience: epochs without a better validation macro-F1 before training stops.
@@ -68,7 +71,9 @@ class TrainSettings(Spec):
     weight_decay: Annotated[float, Field(ge=0.0)] = 0.01
     max_grad_norm: PositiveFloat = 1.0
     label_smoothing: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
+    r_drop: Annotated[float, Field(ge=0.0)] = 0.0
     ema_decay: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.998
+    freeze_words: bool = False
     augment: bool = True
     target_harm: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.03
     patience: PositiveInt = 2

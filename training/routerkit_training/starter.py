@@ -26,12 +26,14 @@ from routerkit.manifest import BaseModelInfo, DataSource
 from routerkit.router import Router
 from routerkit.rows import Row, read_rows
 from routerkit_training.corpus import Part, part_path
-from routerkit_training.cross_validate import UNSEEN
+from routerkit_training.cross_validate import UNSEEN, cross_validate
+from routerkit_training.exam_questions import FILE as EXAM_QUESTIONS
+from routerkit_training.exam_questions import read_exam_questions
 from routerkit_training.packing import figures_on, pack, with_figures
 from routerkit_training.predictions import write_predictions
-from routerkit_training.recipe import first_stage, last_stage, second_stage, trusted
+from routerkit_training.recipe import fold_settings, starter_settings, trusted
 from routerkit_training.reference import write_reference
-from routerkit_training.train import restore, train_router, write_router
+from routerkit_training.train import restore, train_router
 
 if TYPE_CHECKING:
     from routerkit_training.encoder import Encoder
@@ -40,8 +42,8 @@ if TYPE_CHECKING:
 ENCODER_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 """Digest of the weights of all-MiniLM-L6-v2."""
 
-STAGES = "three, in routerkit_training/recipe.py; the settings beside this are those of the last"
-"""What the card says, since a manifest holds the settings of one run."""
+N_FOLDS = 3
+"""Parts of the public sources that are left out in turn."""
 
 logger = logging.getLogger(__name__)
 
@@ -63,36 +65,24 @@ def build_starter(data: Path, encoder: Path, output_dir: Path, seed: int) -> Non
     _check_encoder(encoder)
     work = output_dir.with_name(f"{output_dir.name}-float")
     work.mkdir(parents=True, exist_ok=True)
-    settings = first_stage(data, encoder, work, seed)
-    _train_once(settings)
-    second = _train_once(second_stage(settings, data))
-    averaged = average(second, _train_once(last_stage(second)))
-    unseen = predict_unseen(averaged.output_dir, work / UNSEEN)
-    ship(averaged.model_copy(update={"unseen": unseen}), output_dir, data)
+    settings = _train_once(starter_settings(data, encoder, work, seed))
+    unseen = predict_unseen(settings, work)
+    ship(settings.model_copy(update={"unseen": unseen}), output_dir, data)
 
 
-def average(second: TrainSettings, last: TrainSettings) -> TrainSettings:
-    """Write the router half way between the last two stages: sure of short queries, and no worse on the others.
+def predict_unseen(settings: TrainSettings, work: Path) -> Path:
+    """Write what routers say of texts from where they learnt nothing, for fitting the starter's confidence.
 
-    Wortsman et al., "Robust fine-tuning of zero-shot models" (2022), section 3.
+    These are sources left out of training, by the routers of three folds, and the writers of the development part, by
+    the trained router itself.
     """
-    # The out-of-domain score is learnt from rows of every length, as the second stage had them.
-    settings = last.model_copy(update={"train_data": second.train_data})
-    averaged = settings.model_copy(update={"output_dir": last.output_dir.with_name("averaged")})
-    if not (averaged.output_dir / artefact.MANIFEST).is_file():
-        learnt = restore(settings)
-        before = restore(second).encoder.model.parameters()
-        with torch.no_grad():
-            for weight, earlier in zip(learnt.encoder.model.parameters(), before, strict=True):
-                weight.lerp_(earlier, 0.5)
-        write_router(learnt, averaged)
-    return averaged
-
-
-def predict_unseen(trained: Path, path: Path) -> Path:
-    """Write what a router says of the development part, whose writers it never saw, for fitting its confidence."""
-    router = Router.from_pretrained(trained)
-    write_predictions(path, [evaluate(router, _labelled("dev"))], [router.artefact.manifest.temperature])
+    folds = fold_settings(settings, work)
+    cross_validate(folds, N_FOLDS)
+    router = Router.from_pretrained(settings.output_dir)
+    writers = work / "writers.jsonl"
+    write_predictions(writers, [evaluate(router, _labelled("dev"))], [router.artefact.manifest.temperature])
+    path = work / UNSEEN
+    path.write_text("".join(part.read_text() for part in (folds.output_dir / UNSEEN, writers)), encoding="utf-8")
     return path
 
 
@@ -157,19 +147,15 @@ def write_int8_only(packed: artefact.Artefact, folder: Path, data: list[DataSour
     for name in (artefact.CONFIG, artefact.TOKENIZER, _TOKENIZER_CONFIG, graph.path):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(packed.path / name, folder / name)
-    training = {**packed.manifest.training, "stages": STAGES}
-    return artefact.write_manifest(
-        folder,
-        packed.manifest.model_copy(
-            update={"graphs": {"int8": graph}, "data": data, "base_model": _BASE, "training": training}
-        ),
-    )
+    changes = {"graphs": {"int8": graph}, "data": data, "base_model": _BASE}
+    return artefact.write_manifest(folder, packed.manifest.model_copy(update=changes))
 
 
 def _sources(data: Path) -> list[DataSource]:
     public = {role: len(trusted(read_rows(data / f"{role}.jsonl"))) for role in ("train", "validation")}
     return [
         _source("public query data", data / "train.jsonl", "train", public["train"]),
+        _source("MMLU", data / EXAM_QUESTIONS, "train", len(read_exam_questions(data))),
         _source("corpus", part_path("train"), "train", len(read_rows(part_path("train")))),
         _source("public query data", data / "validation.jsonl", "validation", public["validation"]),
         _source("corpus", part_path("dev"), "validation", len(read_rows(part_path("dev")))),
