@@ -5,6 +5,7 @@ An artefact is a plain Hugging Face checkpoint plus ONNX graphs and a manifest:
     config.json  model.safetensors  tokenizer.json ...   what `pipeline("text-classification", model=folder)` reads
     onnx/model_int8.onnx  onnx/model.onnx                what `Router` runs on a CPU
     ood.safetensors                                      the out-of-domain head, where there is one
+    ranges.safetensors                                   what linears are given, to write the int8 graph again
     routerkit.json                                       the manifest, with a digest of every file above
     reference.jsonl                                      rows for replay, regression and drift checks
     README.md                                            the model card
@@ -35,6 +36,7 @@ CARD = "README.md"
 INT8_GRAPH = "onnx/model_int8.onnx"
 FP32_GRAPH = "onnx/model.onnx"
 OUTSIDE_HEAD = "ood.safetensors"
+RANGES = "ranges.safetensors"
 
 _SELF_DIGEST = "sha256"
 _REQUIRED = (CONFIG, TOKENIZER)

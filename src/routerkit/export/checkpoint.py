@@ -20,6 +20,8 @@ from routerkit.manifest import GraphFile
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from routerkit.export.builder import Ranges
+
 
 def export_checkpoint(source: artefact.Artefact, target: str | Path) -> artefact.Artefact:
     """Write everything an artefact can hold: float weights, the exact fp32 graph and the int8 graph.
@@ -74,12 +76,23 @@ def write_graph(
     *,
     int8: bool,
     outside: OutsideHead | None = None,
+    ranges: Ranges | None = None,
 ) -> None:
-    """Write one ONNX graph; `settings` is the content of `config.json`, `outside` the out-of-domain head if any."""
+    """Write one ONNX graph.
+
+    Args:
+        path: the file.
+        weights: the state dict of a `DistilBertForSequenceClassification`.
+        settings: the content of `config.json`.
+        int8: whether to round the weights.
+        outside: the out-of-domain head, if there is one.
+        ranges: for int8, what linears are given; see `routerkit.export.ranges`.
+    """
     labels = settings["id2label"]
     n_categories = len(labels) if isinstance(labels, dict) else 0
     path.parent.mkdir(parents=True, exist_ok=True)
-    onnx.save(build_graph(weights, Shape.from_config(settings), n_categories, int8=int8, outside=outside), str(path))
+    shape = Shape.from_config(settings)
+    onnx.save(build_graph(weights, shape, n_categories, int8=int8, outside=outside, ranges=ranges), str(path))
 
 
 def read_outside_head(folder: Path) -> OutsideHead | None:

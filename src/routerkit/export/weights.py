@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _EMBEDDINGS = "distilbert.embeddings"
-_PARTS = "qkv"
 
 
 def read_weights(path: Path, n_layers: int) -> dict[str, NDArray[np.float32]]:
@@ -64,9 +63,14 @@ def _state_dict(constants: dict[str, NDArray[np.float32]], n_layers: int) -> dic
 
 def _matrix(constants: dict[str, NDArray[np.float32]], name: str) -> NDArray[np.float32]:
     quantised = constants.get(f"{name}.int8")
-    if quantised is not None:
-        return dequantise(quantised.astype(np.int8), constants[f"{name}.scale"])
-    return constants[f"{name}.weight"] if f"{name}.weight" in constants else constants[name]
+    if quantised is None:
+        return constants[f"{name}.weight"] if f"{name}.weight" in constants else constants[name]
+    matrix = dequantise(quantised.astype(np.int8), constants[f"{name}.scale"])
+    if f"{name}.inverse" in constants:  # rows were multiplied by the steps of the inputs
+        matrix *= constants[f"{name}.inverse"][:, None]
+    if f"{name}.outliers" in constants:
+        matrix[constants[f"{name}.outliers"].astype(np.int64)] = constants[f"{name}.outlier_rows"]
+    return matrix
 
 
 def _linear(constants: dict[str, NDArray[np.float32]], name: str, key: str) -> dict[str, NDArray[np.float32]]:
@@ -78,9 +82,17 @@ def _norm(constants: dict[str, NDArray[np.float32]], name: str, key: str) -> dic
 
 
 def _attention(constants: dict[str, NDArray[np.float32]], name: str, key: str) -> dict[str, NDArray[np.float32]]:
-    matrices = np.split(_matrix(constants, name), len(_PARTS), axis=1)
-    offsets = np.split(constants[f"{name}.bias"], len(_PARTS))
+    if f"{name}.bias" in constants:
+        return _projections(constants, name, key, "qkv")
+    return _projections(constants, f"{name}.first", key, "q") | _projections(constants, f"{name}.all", key, "kv")
+
+
+def _projections(
+    constants: dict[str, NDArray[np.float32]], name: str, key: str, parts: str
+) -> dict[str, NDArray[np.float32]]:
+    matrices = np.split(_matrix(constants, name), len(parts), axis=1)
+    offsets = np.split(constants[f"{name}.bias"], len(parts))
     weights: dict[str, NDArray[np.float32]] = {}
-    for part, matrix, offset in zip(_PARTS, matrices, offsets, strict=True):
+    for part, matrix, offset in zip(parts, matrices, offsets, strict=True):
         weights |= {f"{key}.{part}_lin.weight": matrix.T, f"{key}.{part}_lin.bias": offset}
     return weights

@@ -1,0 +1,61 @@
+"""How the inputs of one linear are rounded to 8 bits: a step for each, and one zero for all."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+LEVELS = 255
+"""Steps between the lowest and the highest value that 8 bits hold."""
+
+FAR = 5.0
+"""An input whose step is this many times the median counts as an outlier."""
+
+MAX_OUTLIERS = 16
+"""Most outliers of one linear: they cost as much as 64 other inputs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Units:
+    """The rounding of a linear's inputs: `q = round(x / steps) + zero`, held within [0, 255].
+
+    Attributes:
+        steps: float32, shape (inputs,), above 0.
+        zero: the integer that stands for 0.0 exactly.
+        outliers: int64, shape (few,), ascending: inputs that are not to be rounded.
+    """
+
+    steps: NDArray[np.float32]
+    zero: int
+    outliers: NDArray[np.int64]
+
+
+def choose_units(seen: NDArray[np.float32], weight: NDArray[np.float32]) -> Units:
+    """Find the rounding that adds the least noise to a linear's outputs.
+
+    Steps are as small as the seen values allow. The noise of an input is proportional to its step and to the length of
+    its row of weights; the zero is where the sum of their squares is least: in the middle after a LayerNorm, near the
+    low end after a GELU, which has hardly any values below zero.
+
+    Args:
+        seen: shape (2, inputs), lowest and highest value of each input.
+        weight: shape (inputs, outputs).
+    """
+    low, high = np.minimum(seen[0], 0.0), np.maximum(seen[1], 0.0)
+    zeros = np.arange(1, LEVELS)[:, None]
+    steps = np.maximum(high / (LEVELS - zeros), -low / zeros)  # one row for each possible zero
+    lengths = np.sqrt(np.square(weight, dtype=np.float64).sum(axis=1))
+    best = int(np.square(steps * lengths).sum(axis=1).argmin())
+    chosen = steps[best]
+    usual = float(np.median(chosen)) or 1.0
+    far = np.flatnonzero(chosen > FAR * usual)
+    outliers = np.sort(far[np.argsort(-chosen[far], kind="stable")][:MAX_OUTLIERS])
+    chosen[outliers] = usual
+    # An input that was always zero in the sample may be something else tomorrow.
+    steps_found = np.maximum(chosen, 0.1 * usual).astype(np.float32)
+    return Units(steps=steps_found, zero=best + 1, outliers=outliers.astype(np.int64))
