@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import shutil
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from routerkit.beliefs import is_near_border, predictions
 from routerkit.config import RouterConfig
@@ -19,11 +21,13 @@ from routerkit.store import open_artefact
 from routerkit.tokenization import QueryTokenizer
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from routerkit.artefact import Artefact
     from routerkit.decision import Decision, Prediction
     from routerkit.engines import Engine
+
+T = TypeVar("T")
 
 
 class Router:
@@ -164,6 +168,14 @@ class Router:
         text = self.check(query)
         prediction = await self._sessions.submit(lambda engine: self._classify(engine, text))
         return (policy or self.policy).decide(prediction)
+
+    async def in_worker(self, call: Callable[[], T]) -> T:
+        """Run `call`, which routes one query and what belongs to it, as `aroute_query` does.
+
+        Raises:
+            OverloadError: if `max_queue` queries wait already.
+        """
+        return await self._sessions.admit(partial(contextvars.copy_context().run, call))
 
     async def aroute_batch(self, queries: Sequence[str], *, policy: ThresholdPolicy | None = None) -> list[Decision]:
         """`route_batch` in a worker thread, so that an event loop stays free."""

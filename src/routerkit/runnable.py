@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from langchain_core.runnables import Runnable, RunnableConfig
@@ -56,7 +57,12 @@ class RouterRunnable(Runnable[Any, RouterOutput]):
         return self._call_with_config(self._route, input, config, run_type="chain", **kwargs)
 
     async def ainvoke(self, input: RouterInput, config: RunnableConfig | None = None, **kwargs: Any) -> RouterOutput:  # noqa: A002, ANN401 - LangChain's signature
-        """`invoke` in a worker thread."""
+        """`invoke` in one of the router's few worker threads.
+
+        Raises:
+            InputError: if there is no text to route, or it cannot be classified.
+            OverloadError: if `router_config.max_queue` queries wait already.
+        """
         return await self._acall_with_config(self._aroute, input, config, run_type="chain", **kwargs)
 
     def batch(
@@ -87,7 +93,7 @@ class RouterRunnable(Runnable[Any, RouterOutput]):
         return _output(value, seen.decision)
 
     async def _aroute(self, value: RouterInput, run_manager: AsyncCallbackManagerForChainRun) -> RouterOutput:
-        return await asyncio.to_thread(self._route, value, run_manager.get_sync())
+        return await self.router.in_worker(partial(self._route, value, run_manager.get_sync()))
 
     def _route_all(
         self, values: list[RouterInput], run_manager: list[CallbackManagerForChainRun]

@@ -12,14 +12,16 @@ from langchain_core.runnables import RunnableLambda
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import END, START, MessagesState, StateGraph
 
+from routerkit.config import RouterConfig
 from routerkit.decision import Decision
-from routerkit.errors import InputError
+from routerkit.errors import InputError, OverloadError
+from routerkit.router import Router
 from routerkit.runnable import RouterRunnable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
-    from routerkit.router import Router
     from routerkit.testing import FakeEngine
 
 
@@ -176,3 +178,25 @@ def test_it_is_a_node_of_a_graph_and_its_decision_survives_a_checkpoint(runnable
     updates = list(graph.stream({"messages": [("user", "loop")]}, config, stream_mode="updates"))
     assert updates[0]["router"]["route"] == "code"
     assert asyncio.run(graph.ainvoke({"messages": [("user", "atom")]}, config))["route"] == "science"
+
+
+def test_an_event_loop_waits_in_the_router_s_bounded_queue(tiny_router_folder: Path) -> None:
+    router = Router.from_pretrained(tiny_router_folder, config=RouterConfig(sessions=1, max_queue=4))
+    runnable = RouterRunnable(router)
+
+    async def ask() -> list[Decision | BaseException]:
+        return await asyncio.gather(*(runnable.ainvoke("sum") for _ in range(50)), return_exceptions=True)
+
+    found = asyncio.run(ask())
+    refused = [answer for answer in found if isinstance(answer, OverloadError)]
+    assert refused
+    assert [answer for answer in found if answer not in refused] == [router.route_query("sum")] * (50 - len(refused))
+
+
+def test_a_conversation_in_an_event_loop_borrows_the_only_engine_without_waiting_for_itself(
+    tiny_router_folder: Path,
+) -> None:
+    router = Router.from_pretrained(tiny_router_folder, config=RouterConfig(sessions=1))
+    runnable = RouterRunnable(router, conversation="sticky")
+    turns = [HumanMessage("what is the sum"), AIMessage("4"), HumanMessage("and then?")]
+    assert asyncio.run(asyncio.wait_for(runnable.ainvoke(turns), 20)) == runnable.invoke(turns)

@@ -219,13 +219,6 @@ def _release(scratch: Path) -> None:
         shutil.rmtree(scratch)
 
 
-def _identity(settings: TrainSettings) -> dict[str, Any]:
-    paths = [path for path in (settings.train_data, settings.val_data, settings.unseen) if path]
-    digests = [artefact.file_digest(path) for path in paths]
-    # Somebody who allows a regression after it was found goes on from the finished run.
-    return {"settings": settings.model_dump(mode="json", exclude={"allow_regression"}), "data": digests}
-
-
 def _facts(settings: TrainSettings, splits: Splits, encoder: Encoder, epochs: list[dict[str, Any]]) -> Facts:
     data = record_data(settings, len(splits.train), len(splits.validation))
     return record_facts(settings, splits.categories, encoder.info, data, epochs)

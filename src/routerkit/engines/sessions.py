@@ -13,6 +13,7 @@ import queue
 import threading
 import weakref
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from routerkit.errors import OverloadError
@@ -74,6 +75,10 @@ class Sessions:
         Raises:
             OverloadError: if `max_queue` calls wait already.
         """
+        return await self.admit(partial(self._call, call))
+
+    async def admit(self, call: Callable[[], T]) -> T:
+        """`submit` for a call that borrows engines itself, or none."""
         return await asyncio.wrap_future(self._accepted(call))
 
     def close(self) -> None:
@@ -100,13 +105,13 @@ class Sessions:
         with self._lent() as engine:
             return engine.run(batch)
 
-    def _accepted(self, call: Callable[[Engine], T]) -> Future[T]:
+    def _accepted(self, call: Callable[[], T]) -> Future[T]:
         with self._lock:
             if self._unfinished >= self.size + self._max_queue:
                 raise OverloadError(self._max_queue)
             if self._pool is None:
                 self._pool = ThreadPoolExecutor(self.size, thread_name_prefix="routerkit")
-            future = self._pool.submit(self._call, call)
+            future = self._pool.submit(call)
             self._unfinished += 1
         future.add_done_callback(self._finished)
         return future
