@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 import torch
-from routerkit_training import packing
+from routerkit_training import packing, rounding
 from routerkit_training.encoder import load_router
 from routerkit_training.packing import pack
 from routerkit_training.reference import write_reference
@@ -21,7 +21,7 @@ from safetensors.numpy import load_file
 from routerkit import artefact
 from routerkit.config import RouterConfig
 from routerkit.errors import ArtefactError
-from routerkit.export import graph as graph_module
+from routerkit.export import builder as builder_module
 from routerkit.router import Router
 from routerkit.rows import Row, read_rows
 from routerkit.tokenization import QueryTokenizer
@@ -75,7 +75,7 @@ def test_the_fp32_graph_computes_what_torch_computes(trained: artefact.Artefact)
 def test_the_int8_graph_decides_like_fp32_and_says_how_closely(trained: artefact.Artefact, train_file: Path) -> None:
     graph = trained.manifest.graphs["int8"]
     assert graph.path == artefact.INT8_GRAPH
-    assert graph.agreement >= packing.MIN_AGREEMENT
+    assert graph.agreement >= rounding.MIN_AGREEMENT
     held_out = make_splits(read_rows(train_file), None, seed=0, path=train_file).validation
     rounded = Router.from_pretrained(trained.path)
     exact = Router.from_pretrained(trained.path, config=RouterConfig(precision="fp32"))
@@ -95,13 +95,13 @@ def test_batches_decide_as_single_queries_do(trained_router: Router) -> None:
 def test_an_int8_graph_that_decides_differently_is_not_kept(
     packed_again: Callable[[], artefact.Artefact], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    original = graph_module.quantise_columns
+    original = builder_module.quantise_columns
 
     def coarse(weight: np.ndarray) -> Any:
         values, scales = original(weight)
         return (np.rint(values / 127) * 127).clip(-127, 127).astype(np.int8), scales
 
-    monkeypatch.setattr(graph_module, "quantise_columns", coarse)
+    monkeypatch.setattr(builder_module, "quantise_columns", coarse)
     made = packed_again()
     assert set(made.manifest.graphs) == {"fp32"}
     assert not (made.path / artefact.INT8_GRAPH).exists()
@@ -116,7 +116,7 @@ def test_a_graph_that_does_not_compute_what_torch_computes_is_refused(
         weights = {key: value.detach().numpy() for key, value in encoder.model.state_dict().items()}
         return {**weights, "classifier.bias": weights["classifier.bias"] + np.float32(0.1)}
 
-    monkeypatch.setattr(packing, "_numpy_weights", wrong)
+    monkeypatch.setattr(packing, "numpy_weights", wrong)
     with pytest.raises(ArtefactError, match=r"differs from torch by 1\.0e-01, 1e-03 is allowed"):
         packed_again()
 

@@ -20,16 +20,26 @@ from routerkit.store import STARTER, open_artefact
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from routerkit.export.builder import Ranges
+
 _HEAD = ("pre_classifier.", "classifier.")
 
 
 @dataclass(frozen=True, slots=True)
 class Encoder:
-    """A classifier ready for training, with its tokenizer and where it came from."""
+    """A classifier ready for training, with its tokenizer and where it came from.
+
+    Attributes:
+        model: the classifier.
+        tokenizer: its tokenizer.
+        info: where it came from.
+        ranges: what its weights were rounded with, if they hold what 8 bits hold and are not trained any more.
+    """
 
     model: DistilBertForSequenceClassification
     tokenizer: Tokenizer
     info: BaseModelInfo
+    ranges: Ranges | None = None
 
     @property
     def labels(self) -> list[str]:

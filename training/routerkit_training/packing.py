@@ -19,12 +19,14 @@ from routerkit.engines.onnx import OnnxEngine
 from routerkit.errors import ArtefactError
 from routerkit.evaluation import evaluate
 from routerkit.export.checkpoint import read_outside_head, write_graph, write_outside_head
+from routerkit.export.ranges import write_ranges
 from routerkit.manifest import GraphFile, Manifest
 from routerkit.router import Router
 from routerkit.version import __version__
 from routerkit_training.calibrate import Predicted, fit_temperature
 from routerkit_training.card import write_card
 from routerkit_training.outside import FALSE_ALARMS, MIN_OUTSIDE_ROWS, fit_outside_head
+from routerkit_training.rounding import compare, numpy_weights, sample_ranges
 from routerkit_training.thresholds import Threshold, choose_threshold
 
 if TYPE_CHECKING:
@@ -34,7 +36,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from tokenizers import Tokenizer
 
-    from routerkit.manifest import BaseModelInfo, DataSource
+    from routerkit.manifest import BaseModelInfo, DataSource, Precision
     from routerkit.rows import Row
     from routerkit.tokenization import QueryTokenizer
     from routerkit_training.encoder import Encoder
@@ -42,8 +44,6 @@ if TYPE_CHECKING:
 
 MAX_PARITY_ROWS = 2_500
 MAX_LOGIT_ERROR = 1e-3
-MIN_AGREEMENT = 0.995
-MAX_MEAN_DRIFT = 0.02
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +71,8 @@ def pack(
     """Write the artefact of a trained classifier.
 
     The int8 graph is kept only if it decides as the fp32 graph does: the same most probable label on at least 99.5 %
-    of the validation rows, and calibrated probabilities that differ by at most 0.02 on average.
+    of the validation rows, and calibrated probabilities that differ by at most 0.005 on average and by at most 0.05 on
+    99 rows in 100.
 
     Args:
         folder: where it goes.
@@ -89,16 +90,15 @@ def pack(
     if len(splits.outside_train) >= MIN_OUTSIDE_ROWS:
         head = fit_outside_head(encoder.model, tokenizer, splits.train, splits.outside_train, facts.seed)
         write_outside_head(folder, head)
+    if encoder.ranges is None:
+        encoder = dataclasses.replace(encoder, ranges=sample_ranges(encoder, tokenizer, splits, facts.seed))
     chosen = np.random.default_rng(facts.seed).permutation(len(splits.validation))[:MAX_PARITY_ROWS]
     sample = [splits.validation[position] for position in sorted(chosen)]
     token_ids = tokenizer.encode_batch([row.query for row in sample])
     exact = _write_fp32(folder, encoder, settings, token_ids)
     others = [] if unseen is None else [unseen]
     temperature = fit_temperature([Predicted.of(sample, exact, facts.categories), *others])
-    graphs = {"fp32": GraphFile(path=artefact.FP32_GRAPH)}
-    served, int8 = _write_int8(folder, encoder, settings, token_ids, exact, temperature)
-    if int8 is not None:
-        graphs["int8"] = int8
+    served, graphs = _judged(folder, _write_int8(folder, encoder, settings, token_ids), exact, temperature)
     kinds = [Predicted.of(sample, served, facts.categories), *others]
     temperature = fit_temperature(kinds)
     threshold = max((fit_threshold(kind, temperature, facts) for kind in kinds), key=lambda found: found.value)
@@ -183,7 +183,7 @@ def _write_fp32(
     folder: Path, encoder: Encoder, settings: dict[str, Any], token_ids: list[list[int]]
 ) -> NDArray[np.float32]:
     path = folder / artefact.FP32_GRAPH
-    write_graph(path, _numpy_weights(encoder), settings, int8=False, outside=read_outside_head(folder))
+    write_graph(path, numpy_weights(encoder), settings, int8=False, outside=read_outside_head(folder))
     exact = _logits(OnnxEngine(path, name="onnx fp32"), token_ids)
     few = range(0, len(token_ids), max(1, len(token_ids) // 50))
     with torch.inference_mode():
@@ -196,36 +196,30 @@ def _write_fp32(
     return exact
 
 
+def _judged(
+    folder: Path, rounded: NDArray[np.float32], exact: NDArray[np.float32], temperature: float
+) -> tuple[NDArray[np.float32], dict[Precision, GraphFile]]:
+    """Logits of the graph that is served, and the graphs to keep: an int8 one that decides differently is deleted."""
+    graphs: dict[Precision, GraphFile] = {"fp32": GraphFile(path=artefact.FP32_GRAPH)}
+    found = compare(rounded, exact, temperature)
+    if not found.is_enough:
+        (folder / artefact.INT8_GRAPH).unlink()
+        return exact, graphs
+    graphs["int8"] = GraphFile(path=artefact.INT8_GRAPH, agreement=found.agreement, confidence_drift=found.max_drift)
+    return rounded, graphs
+
+
 def _write_int8(
-    folder: Path,
-    encoder: Encoder,
-    settings: dict[str, Any],
-    token_ids: list[list[int]],
-    exact: NDArray[np.float32],
-    temperature: float,
-) -> tuple[NDArray[np.float32], GraphFile | None]:
-    """Write the int8 graph and judge it; one that decides differently is deleted again."""
-    path = folder / artefact.INT8_GRAPH
-    write_graph(path, _numpy_weights(encoder), settings, int8=True, outside=read_outside_head(folder))
-    engine = OnnxEngine(path, name="onnx int8")
-    rounded = _logits(engine, token_ids)
-    agreement = float((rounded.argmax(axis=1) == exact.argmax(axis=1)).mean())
-    drift = np.abs(softmax(rounded, temperature) - softmax(exact, temperature)).max(axis=1)
-    if agreement < MIN_AGREEMENT or drift.mean() > MAX_MEAN_DRIFT:
-        path.unlink()
-        return exact, None
-    graph = GraphFile(
-        path=artefact.INT8_GRAPH,
-        agreement=agreement,
-        confidence_drift=float(drift.max()),
-    )
-    return rounded, graph
+    folder: Path, encoder: Encoder, settings: dict[str, Any], token_ids: list[list[int]]
+) -> NDArray[np.float32]:
+    """Write the int8 graph and the ranges that it can be written again with."""
+    path, weights, ranges = folder / artefact.INT8_GRAPH, numpy_weights(encoder), encoder.ranges
+    if ranges is not None:
+        write_ranges(folder, ranges)
+    write_graph(path, weights, settings, int8=True, outside=read_outside_head(folder), ranges=ranges)
+    return _logits(OnnxEngine(path, name="onnx int8"), token_ids)
 
 
 def _logits(engine: OnnxEngine, token_ids: list[list[int]]) -> NDArray[np.float32]:
     """Logits of every query alone, as a single call computes them."""
     return np.concatenate([engine.run([ids]).logits for ids in token_ids])
-
-
-def _numpy_weights(encoder: Encoder) -> dict[str, NDArray[np.float32]]:
-    return {key: value.detach().float().numpy() for key, value in encoder.model.state_dict().items()}

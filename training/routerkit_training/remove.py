@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING
 
 import torch
@@ -9,6 +10,7 @@ import torch
 from routerkit import artefact
 from routerkit.errors import ConfigError
 from routerkit.export.checkpoint import outside_head, write_outside_head
+from routerkit.export.ranges import read_ranges
 from routerkit.policy import default_fallback
 from routerkit.store import open_artefact
 from routerkit.tokenization import QueryTokenizer
@@ -52,7 +54,8 @@ def remove_categories(
     manifest = found.manifest
     left = _left(manifest.categories, names)
     reference = read_reference(found).without_categories(names)
-    encoder = with_labels(load_router(source), left)
+    # Its weights stay, and so does the grid that they were rounded to.
+    encoder = dataclasses.replace(with_labels(load_router(source), left), ranges=read_ranges(found))
     seed = int(manifest.training.get("seed", 0))
     splits = Splits(
         train=reference.train,

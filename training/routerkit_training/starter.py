@@ -15,13 +15,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import click
-import torch
 
 from routerkit import artefact
 from routerkit.errors import ArtefactError, ConfigError
 from routerkit.evaluation import evaluate
-from routerkit.export.checkpoint import write_graph
-from routerkit.export.weights import read_weights
 from routerkit.manifest import BaseModelInfo, DataSource
 from routerkit.router import Router
 from routerkit.rows import Row, read_rows
@@ -33,10 +30,10 @@ from routerkit_training.packing import figures_on, pack, with_figures
 from routerkit_training.predictions import write_predictions
 from routerkit_training.recipe import fold_settings, starter_settings, trusted
 from routerkit_training.reference import write_reference
+from routerkit_training.rounding import round_weights, sample_ranges
 from routerkit_training.train import restore, train_router
 
 if TYPE_CHECKING:
-    from routerkit_training.encoder import Encoder
     from routerkit_training.settings import TrainSettings
 
 ENCODER_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
@@ -102,10 +99,11 @@ def ship(settings: TrainSettings, output_dir: Path, data: Path) -> artefact.Arte
     """
     trained = artefact.read(settings.output_dir)
     learnt = restore(settings)
-    round_weights(learnt.encoder, settings.output_dir.with_name("rounding.onnx"))
+    scratch = settings.output_dir.with_name("rounding.onnx")
+    ranges = sample_ranges(learnt.encoder, learnt.tokenizer, learnt.splits, settings.seed)
     rounded = pack(
         settings.output_dir.with_name("rounded"),
-        learnt.encoder,
+        round_weights(learnt.encoder, ranges, scratch),
         learnt.tokenizer,
         learnt.splits,
         learnt.facts,
@@ -125,16 +123,6 @@ def ship(settings: TrainSettings, output_dir: Path, data: Path) -> artefact.Arte
     return with_figures(starter, learnt.splits.validation + learnt.splits.outside_validation, **figures)
 
 
-def round_weights(encoder: Encoder, scratch: Path) -> None:
-    """Replace a classifier's float weights by those that its int8 graph stands for."""
-    settings = encoder.model.config.to_dict()
-    weights = {key: value.detach().numpy() for key, value in encoder.model.state_dict().items()}
-    write_graph(scratch, weights, settings, int8=True)
-    rounded = read_weights(scratch, settings["n_layers"])
-    encoder.model.load_state_dict({key: torch.from_numpy(value) for key, value in rounded.items()})
-    scratch.unlink()
-
-
 def write_int8_only(packed: artefact.Artefact, folder: Path, data: list[DataSource]) -> artefact.Artefact:
     """Copy an artefact without its float weights, which are from then on defined as the integers times their scales.
 
@@ -144,7 +132,7 @@ def write_int8_only(packed: artefact.Artefact, folder: Path, data: list[DataSour
     graph = packed.manifest.graphs.get("int8")
     if graph is None:
         raise ArtefactError(packed.path, "has no int8 graph, so it cannot be shipped without float weights")
-    for name in (artefact.CONFIG, artefact.TOKENIZER, _TOKENIZER_CONFIG, graph.path):
+    for name in (artefact.CONFIG, artefact.TOKENIZER, _TOKENIZER_CONFIG, artefact.RANGES, graph.path):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(packed.path / name, folder / name)
     changes = {"graphs": {"int8": graph}, "data": data, "base_model": _BASE}

@@ -28,9 +28,6 @@ if TYPE_CHECKING:
     from routerkit.export.builder import Ranges, Weights
     from routerkit.export.graph import Shape
 
-SAMPLE = 2_000
-"""Queries that are enough: more of them hardly widen a range."""
-
 
 def measure_ranges(
     weights: Weights, shape: Shape, token_ids: Sequence[Sequence[int]]
@@ -62,10 +59,9 @@ def measure_ranges(
     return {name: seen[tap] for name, tap in builder.inputs.items()}
 
 
-def read_ranges(folder: Path) -> dict[str, NDArray[np.float32]] | None:
-    """The ranges in a folder, or None if there are none."""
-    path = folder / artefact.RANGES
-    return dict(load_file(path)) if path.is_file() else None
+def read_ranges(source: artefact.Artefact) -> dict[str, NDArray[np.float32]] | None:
+    """The verified ranges of an artefact, or None if it has none."""
+    return dict(load_file(source.path / artefact.RANGES)) if artefact.RANGES in source.manifest.files else None
 
 
 def write_ranges(folder: Path, ranges: Ranges) -> None:
