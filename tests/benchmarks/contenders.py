@@ -16,7 +16,10 @@ from transformers import AutoModel, AutoTokenizer, DistilBertConfig, DistilBertF
 
 from routerkit import Router, RouterConfig, artefact
 from routerkit.export.checkpoint import write_graph
+from routerkit.export.graph import Shape
+from routerkit.export.ranges import measure_ranges, write_ranges
 from routerkit.rows import read_rows
+from routerkit.tokenization import QueryTokenizer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,6 +33,9 @@ FULL_SIZE = {"n_layers": 6, "n_heads": 12, "dim": 768, "hidden_dim": 3072}
 UTTERANCES = 10
 """Examples of each category that semantic-router compares a query with, as its documentation does."""
 
+SAMPLE = 100
+"""Queries that the int8 graph of random weights takes its rounding from."""
+
 
 def full_size(checkpoint: Path, folder: Path) -> Path:
     """A checkpoint of DistilBERT's own shape with random weights, with the starter's tokenizer: for speed only."""
@@ -41,8 +47,12 @@ def full_size(checkpoint: Path, folder: Path) -> Path:
     model = DistilBertForSequenceClassification(DistilBertConfig(**settings))
     weights = {key: value.detach().numpy() for key, value in model.state_dict().items()}
     save_file(weights, folder / artefact.WEIGHTS, metadata={"format": "pt"})
-    for path, int8 in ((artefact.FP32_GRAPH, False), (artefact.INT8_GRAPH, True)):
-        write_graph(folder / path, weights, settings, int8=int8)
+    tokenizer = QueryTokenizer.from_file(folder / artefact.TOKENIZER)
+    token_ids = tokenizer.encode_batch([row.query for row in read_rows(folder / artefact.REFERENCE)[:SAMPLE]])
+    ranges = measure_ranges(weights, Shape.from_config(settings), token_ids)
+    write_ranges(folder, ranges)
+    write_graph(folder / artefact.FP32_GRAPH, weights, settings, int8=False)
+    write_graph(folder / artefact.INT8_GRAPH, weights, settings, int8=True, ranges=ranges)
     manifest = artefact.read(checkpoint).manifest
     artefact.write_manifest(folder, manifest.model_copy(update={"name": "full size, random", "ood_threshold": None}))
     return folder

@@ -31,7 +31,8 @@ class GraphBuilder:
     Attributes:
         int8: whether to store and multiply weights as 8-bit integers.
         ranges: what every linear's inputs were seen to span; without them each token is rounded by its own largest
-            input, which takes longer and is less exact.
+            input, which takes longer, and is less exact where few inputs reach far beyond the others, as they do in
+            trained encoders.
         inputs: name of the tensor that each linear multiplies, by the linear's name.
     """
 
@@ -90,7 +91,7 @@ class GraphBuilder:
         Steps move from inputs into the rows of the matrix, as in Xiao et al., "SmoothQuant" (2023), section 4; inputs
         that reach far beyond the others are multiplied in fp32, as in Dettmers et al., "LLM.int8()" (2022), section 3.
         """
-        units = choose_units(seen, weight)
+        units = choose_units(seen)
         scaled = weight * units.steps[:, None]
         scaled[units.outliers] = 0.0
         values, scales = quantise_columns(scaled)

@@ -19,6 +19,9 @@ FAR = 5.0
 MAX_OUTLIERS = 16
 """Most outliers of one linear: they cost as much as 64 other inputs."""
 
+LEAST = 0.1
+"""Smallest step as a share of the median: an input that was always zero in a sample may be something else tomorrow."""
+
 
 @dataclass(frozen=True, slots=True)
 class Units:
@@ -35,27 +38,23 @@ class Units:
     outliers: NDArray[np.int64]
 
 
-def choose_units(seen: NDArray[np.float32], weight: NDArray[np.float32]) -> Units:
-    """Find the rounding that adds the least noise to a linear's outputs.
+def choose_units(seen: NDArray[np.float32]) -> Units:
+    """Find the rounding with the smallest steps that still hold every value seen.
 
-    Steps are as small as the seen values allow. The noise of an input is proportional to its step and to the length of
-    its row of weights; the zero is where the sum of their squares is least: in the middle after a LayerNorm, near the
-    low end after a GELU, which has hardly any values below zero.
+    The zero is where the sum of the squared steps, and so the noise, is least: in the middle after a LayerNorm, near
+    the low end after a GELU, which has hardly any values below zero. Weights have no say, so that weights which were
+    rounded are rounded in the same way again.
 
     Args:
         seen: shape (2, inputs), lowest and highest value of each input.
-        weight: shape (inputs, outputs).
     """
     low, high = np.minimum(seen[0], 0.0), np.maximum(seen[1], 0.0)
     zeros = np.arange(1, LEVELS)[:, None]
     steps = np.maximum(high / (LEVELS - zeros), -low / zeros)  # one row for each possible zero
-    lengths = np.sqrt(np.square(weight, dtype=np.float64).sum(axis=1))
-    best = int(np.square(steps * lengths).sum(axis=1).argmin())
-    chosen = steps[best]
-    usual = float(np.median(chosen)) or 1.0
-    far = np.flatnonzero(chosen > FAR * usual)
-    outliers = np.sort(far[np.argsort(-chosen[far], kind="stable")][:MAX_OUTLIERS])
+    best = int(np.square(steps).sum(axis=1).argmin())
+    usual = float(np.median(steps[best])) or 1.0
+    far = np.flatnonzero(steps[best] > FAR * usual)
+    outliers = np.sort(far[np.argsort(-steps[best][far], kind="stable")][:MAX_OUTLIERS])
+    chosen = np.maximum(steps[best], LEAST * usual)
     chosen[outliers] = usual
-    # An input that was always zero in the sample may be something else tomorrow.
-    steps_found = np.maximum(chosen, 0.1 * usual).astype(np.float32)
-    return Units(steps=steps_found, zero=best + 1, outliers=outliers.astype(np.int64))
+    return Units(steps=chosen.astype(np.float32), zero=best + 1, outliers=outliers.astype(np.int64))
