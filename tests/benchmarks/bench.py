@@ -1,8 +1,8 @@
 """Speed of routerkit beside other ways from text to category: `make bench`.
 
-All contenders take turns on the same blocks of queries in one process, one thread each, after a warm-up. Predictions and token
-counts are compared first, so that nobody is fast by doing less. Nothing here is a test: figures depend on the machine,
-which is why they are printed as ratios too.
+All contenders take turns on the same blocks of queries in one process, one thread each, after a warm-up. Predictions
+and token counts are compared first, so that nobody is fast by doing less. Nothing here is a test: figures depend on the
+machine, which is why they are printed as ratios too.
 
 semantic-router takes part where it is installed; it is no dependency of this project.
 """
