@@ -78,13 +78,17 @@ def test_chatter_goes_in_front_and_endings_behind() -> None:
     assert all(found.startswith(_LONG) and len(found) > len(_LONG) for found in _results(module._with_ending))
 
 
-def test_slips_of_the_fingers_are_one_to_three() -> None:
+def test_slips_of_the_fingers_are_at_most_three() -> None:
     assert all(abs(len(found) - len(_LONG)) <= 3 for found in _results(module._mistyped))
     assert len(_results(module._mistyped)) > 50
 
 
 def test_short_texts_are_not_mistyped() -> None:
-    assert _results(module._mistyped, "what is 2+2") == {"what is 2+2"}
+    assert _results(module._mistyped, "ls -la") == {"ls -la"}
+
+
+def test_numbers_and_formulas_are_not_mistyped() -> None:
+    assert _results(module._mistyped, "12 * (3 + 45) = ?") == {"12 * (3 + 45) = ?"}
 
 
 def test_only_long_texts_are_cut_and_to_their_beginning_or_end() -> None:

@@ -8,6 +8,7 @@ typing errors, truncation, chatter and line breaks that real messages have. The 
 from __future__ import annotations
 
 import re
+import string
 from collections.abc import Callable
 
 import numpy as np
@@ -17,7 +18,8 @@ _CHATTER = (
     "can you help me with this\n", "need this asap ", "help pls ", "one more: ",
 )  # fmt: skip
 _ENDINGS = (" thanks", " thx", " pls", " please", "??", "...", " asap", "\nthanks!", " lol")
-_MIN_TYPO_CHARS = 12
+_MIN_TYPO_CHARS = 8
+_LETTERS = list(string.ascii_lowercase)
 _MIN_CUT_WORDS = 24
 _KEPT_WORDS = 12
 
@@ -62,19 +64,23 @@ def _without_punctuation(text: str, generator: np.random.Generator) -> str:
 
 
 def _mistyped(text: str, generator: np.random.Generator) -> str:
-    """One to three slips of the fingers: a swapped, missing or doubled character."""
+    """Up to three slips of the fingers: a swapped, missing, doubled or wrong character."""
     if len(text) < _MIN_TYPO_CHARS:
         return text
     letters = list(text)
     for _ in range(generator.integers(1, 4)):
         at = int(generator.integers(1, len(letters) - 1))
-        slip = generator.integers(3)
+        if not letters[at].isalpha():  # a slip in a number or a formula would be another question
+            continue
+        slip = generator.integers(4)
         if slip == 0:
             letters[at], letters[at - 1] = letters[at - 1], letters[at]
         elif slip == 1:
             del letters[at]
-        else:
+        elif slip == 2:
             letters.insert(at, letters[at])
+        else:
+            letters[at] = str(generator.choice(_LETTERS))
     return "".join(letters)
 
 
@@ -109,7 +115,7 @@ _CHANGES: tuple[tuple[float, Change], ...] = (
     (0.03, _upper),
     (0.40, _open_ended),
     (0.10, _without_punctuation),
-    (0.30, _mistyped),
+    (0.40, _mistyped),
     (0.08, _cut),
     (0.06, _with_opening),
     (0.05, _with_ending),

@@ -23,9 +23,10 @@ ROWS_PER_SOURCE = 600
 """Most rows of one public source and category: more of one style teaches the style, not the category."""
 
 RECIPE = {
-    "epochs": 4,
-    "batch_size": 64,
-    "learning_rate": 1.5e-4,
+    "epochs": 5,
+    "batch_size": 32,
+    "learning_rate": 1e-4,
+    "freeze_words": True,
     "label_smoothing": 0.05,
     "max_tokens": 96,
     "target_harm": 0.03,
