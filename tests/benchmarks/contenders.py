@@ -33,7 +33,7 @@ FULL_SIZE = {"n_layers": 6, "n_heads": 12, "dim": 768, "hidden_dim": 3072}
 UTTERANCES = 10
 """Examples of each category that semantic-router compares a query with, as its documentation does."""
 
-SAMPLE = 100
+SAMPLE = 500
 """Queries that the int8 graph of random weights takes its rounding from."""
 
 

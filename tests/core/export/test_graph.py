@@ -74,6 +74,22 @@ def test_an_int8_graph_made_from_its_own_weights_is_the_same_graph(tmp_path: Pat
         np.testing.assert_allclose(second[key], value, rtol=1e-6, err_msg=key)
 
 
+def test_a_graph_whose_last_layer_has_one_matrix_for_all_of_attention_gives_its_weights_back(
+    tmp_path: Path, weights: Weights
+) -> None:
+    path = saved(tmp_path / "model.onnx", weights, int8=False)
+    model = onnx.load(str(path))
+    constants = {constant.name: onnx.numpy_helper.to_array(constant) for constant in model.graph.initializer}
+    for part in ("weight", "bias"):  # as routerkit wrote them before the last layer asked for the first token only
+        parts = [constants.pop(f"layer1.attention.{kind}.{part}") for kind in ("first", "all")]
+        constants[f"layer1.attention.{part}"] = np.concatenate(parts, axis=-1)
+    del model.graph.initializer[:]
+    model.graph.initializer.extend(onnx.numpy_helper.from_array(value, name) for name, value in constants.items())
+    onnx.save(model, str(path))
+    for key, value in read_weights(path, 2).items():
+        np.testing.assert_array_equal(value, weights[key], err_msg=key)
+
+
 def test_the_weights_can_be_changed_after_they_are_read(tmp_path: Path, weights: Weights) -> None:
     found = read_weights(saved(tmp_path / "model.onnx", weights, int8=False), 2)
     assert all(value.flags.writeable and value.flags.c_contiguous for value in found.values())
