@@ -58,6 +58,16 @@ def test_stems_that_are_no_query_are_left_out(tmp_path: Path, stem: str) -> None
     assert read_exam_questions(tmp_path) == []
 
 
+def test_stems_that_several_questions_share_are_left_out(tmp_path: Path) -> None:
+    path = tmp_path / module.FILE
+    path.parent.mkdir(parents=True)
+    stem = "Which of the following is true?"
+    lines = [("mmlu", "law", "general", stem), ("mmlu", "biology", "science", stem.lower())]
+    with gzip.open(path, "wt", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows([("dataset", "subject", "category", "query"), *lines])
+    assert read_exam_questions(tmp_path) == []
+
+
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="is missing"):
         read_exam_questions(tmp_path)

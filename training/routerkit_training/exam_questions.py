@@ -9,11 +9,12 @@ from __future__ import annotations
 import csv
 import gzip
 import random
-from collections import defaultdict
+from collections import Counter, defaultdict
 from typing import TYPE_CHECKING
 
 from routerkit.errors import DataError
 from routerkit.rows import Row
+from routerkit_training.splits import key_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -55,11 +56,13 @@ def read_exam_questions(data: Path, seed: int = 0) -> list[Row]:
             stem = line["query"].split(_OPTIONS)[0].strip()
             if line["dataset"] == SOURCE and line["subject"] not in MIXED_SUBJECTS and _is_usable(stem):
                 by_subject[line["subject"], line["category"]].append(stem)
+    seen = Counter(key_of(stem) for stems in by_subject.values() for stem in stems)
     generator = random.Random(seed)
     return [
         Row(query=stem, category=category, source=SOURCE)
         for (_, category), stems in sorted(by_subject.items())
         for stem in generator.sample(stems, min(ROWS_PER_SUBJECT, len(stems)))
+        if seen[key_of(stem)] == 1  # "Which of the following is true?" is asked in every subject
     ]
 
 
