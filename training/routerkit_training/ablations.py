@@ -54,8 +54,9 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "no label smoothing": {"label_smoothing": 0.0},
     "last weights, no average": {"ema_decay": 0.0},
     "word embeddings learnt, too": {"freeze_words": False},
+    "dropout": {"dropout": 0.1},
+    "dropout and R-Drop": {"dropout": 0.1, "r_drop": 0.5},
     "batch of 64, learning rate 1.5e-4": {"batch_size": 64, "learning_rate": 1.5e-4},
-    "R-Drop": {"r_drop": 0.5},
     "learning rate 5e-5": {"learning_rate": 5e-5},
     "learning rate 2e-4": {"learning_rate": 2e-4},
 }

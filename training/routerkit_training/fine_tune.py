@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from numpy.typing import NDArray
-    from transformers import EvalPrediction
+    from transformers import DistilBertForSequenceClassification, EvalPrediction
 
     from routerkit.tokenization import QueryTokenizer
     from routerkit_training.encoder import Encoder
@@ -91,7 +91,7 @@ def fine_tune(
         ConfigError: if an experiment tracker is unknown or not installed.
     """
     _check_trackers(settings.report_to)
-    encoder.model.distilbert.embeddings.word_embeddings.requires_grad_(not settings.freeze_words)
+    _prepare(encoder.model, settings)
     seed = settings.seed if settings.augment else None
     trainer = SoftLabelTrainer(
         model=encoder.model,
@@ -113,6 +113,17 @@ def fine_tune(
     trainer.accelerator.unwrap_model(encoder.model, keep_fp32_wrapper=False)
     encoder.model.to("cpu").eval()
     return [_epoch(entry) for entry in trainer.state.log_history if "eval_loss" in entry]
+
+
+def _prepare(model: DistilBertForSequenceClassification, settings: TrainSettings) -> None:
+    """Make a classifier ready to learn as the settings say."""
+    model.distilbert.embeddings.word_embeddings.requires_grad_(not settings.freeze_words)
+    for part in model.distilbert.modules():
+        if isinstance(part, torch.nn.Dropout):
+            part.p = settings.dropout
+    if not torch.cuda.is_available():
+        # A fifth faster: on a CPU the fused kernel is slow backwards, and with dropout it is not used at all.
+        model.set_attn_implementation("eager")
 
 
 def _check_trackers(names: list[str]) -> None:

@@ -27,6 +27,7 @@ RECIPE = {
     "batch_size": 32,
     "learning_rate": 1e-4,
     "freeze_words": True,
+    "dropout": 0.0,
     "label_smoothing": 0.05,
     "max_tokens": 96,
     "target_harm": 0.03,
