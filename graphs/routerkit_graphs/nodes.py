@@ -16,6 +16,7 @@ from langgraph.pregel import Pregel
 
 from routerkit.errors import SpecialistError
 from routerkit_graphs.answers import in_turns
+from routerkit_graphs.backends.fitting import newest_messages
 from routerkit_graphs.calls import Call
 from routerkit_graphs.failures import aannounce, announce, general_model_failed, record
 from routerkit_graphs.patience import Patience
@@ -38,12 +39,20 @@ class Seat:
         load: gives the model; the first call may take long, later ones return the same object.
         system_prompt: put in front of every conversation.
         patience: how long it is waited for, and how often it is tried again.
+        room: most tokens of a conversation, for models that do not shorten it themselves; None sends all of it.
     """
 
     category: str
     load: Callable[[], Runnable[Any, Any]]
     system_prompt: str | None
     patience: Patience = field(default_factory=Patience)
+    room: int | None = None
+
+    def asked(self, messages: Sequence[BaseMessage]) -> list[BaseMessage]:
+        """A conversation as the model shall see it: with its instructions, and no longer than it may be."""
+        instructions = [SystemMessage(self.system_prompt)] if self.system_prompt else []
+        conversation = [*instructions, *messages]
+        return conversation if self.room is None else newest_messages(conversation, self.room)
 
 
 def specialist_node(seat: Seat, fallback: str) -> RunnableLambda[RoutingState, _Update]:
@@ -112,9 +121,7 @@ async def aask(seat: Seat, call: Call, state: RoutingState, config: RunnableConf
 
 
 def _input(seat: Seat, model: Runnable[Any, Any], state: RoutingState) -> Any:  # noqa: ANN401 - as the model wants it
-    messages: list[Any] = in_turns(state["messages"])
-    if seat.system_prompt:
-        messages.insert(0, SystemMessage(seat.system_prompt))
+    messages = seat.asked(in_turns(state["messages"]))
     return {"messages": messages} if isinstance(model, Pregel) else messages
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from langchain_core.messages import HumanMessage, SystemMessage
+from langchain_core.messages import HumanMessage
 from langchain_core.runnables import Runnable
 from langgraph.pregel import Pregel
 
@@ -40,16 +40,16 @@ class Pick:
     Attributes:
         decision: where the conversation goes, and why.
         model: the chat model of the route.
-        system_prompt: what the configuration puts in front of this model's conversations.
+        seat: the model's place, which knows its instructions and how long a conversation may be.
     """
 
     decision: Decision
     model: Runnable[Any, Any]
-    system_prompt: str | None
+    seat: Seat
 
     def messages(self, conversation: Sequence[BaseMessage]) -> list[BaseMessage]:
         """The conversation as the model shall see it."""
-        return [*([SystemMessage(self.system_prompt)] if self.system_prompt else []), *conversation]
+        return self.seat.asked(conversation)
 
 
 class ModelPicker:
@@ -108,7 +108,7 @@ class ModelPicker:
         if isinstance(conversation[-1], HumanMessage):
             self._watch.decided(seen)
         seat = self._seats[seen.decision.route]
-        return Pick(seen.decision, seat.load(), seat.system_prompt)
+        return Pick(seen.decision, seat.load(), seat)
 
 
 def _base(router: Router | None) -> GraphConfig:

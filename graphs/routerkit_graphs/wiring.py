@@ -17,8 +17,10 @@ from langgraph.pregel import Pregel
 
 from routerkit.errors import GraphConfigError
 from routerkit.router import Router
+from routerkit.specialists import RemoteSpecialist
 from routerkit.store import open_artefact
 from routerkit_graphs.backends import LazyModel
+from routerkit_graphs.backends.fitting import room_for_prompt
 from routerkit_graphs.backends.huggingface.sources import is_miniature
 from routerkit_graphs.nodes import Seat
 from routerkit_graphs.patience import Patience
@@ -114,7 +116,10 @@ def _seat(
     )
     # The endpoints' own limit shall be the same one.
     spec = spec.model_copy(update={"timeout_s": patience.timeout_s})
-    return Seat(category, models(category, spec).get, spec.system_prompt, patience)
+    room = None
+    if isinstance(spec, RemoteSpecialist) and spec.context_tokens:
+        room = room_for_prompt(spec.context_tokens, spec.generation.max_new_tokens)
+    return Seat(category, models(category, spec).get, spec.system_prompt, patience, room)
 
 
 def _category_faults(config: GraphConfig, known: Sequence[str]) -> list[str]:

@@ -80,7 +80,18 @@ class LoraSpecialist(LocalSpecialist):
     max_batch: PositiveInt = 16
 
 
-class OpenAISpecialist(AnySpecialist):
+class RemoteSpecialist(AnySpecialist):
+    """What every model that runs elsewhere has.
+
+    Attributes:
+        context_tokens: most tokens that the model takes for conversation and answer together. Longer conversations
+            lose their oldest turns, counted as one token for three letters; None sends them as they are.
+    """
+
+    context_tokens: PositiveInt | None = None
+
+
+class OpenAISpecialist(RemoteSpecialist):
     """A model behind an OpenAI-compatible endpoint: vLLM, TGI, llama.cpp, Ollama, or a hosted one.
 
     Attributes:
@@ -95,7 +106,7 @@ class OpenAISpecialist(AnySpecialist):
     api_key_env: str = "OPENAI_API_KEY"
 
 
-class ChatSpecialist(AnySpecialist):
+class ChatSpecialist(RemoteSpecialist):
     """Any model that LangChain's `init_chat_model` knows.
 
     Only the settings of `generation` that are given are passed on, because not every provider takes every one.

@@ -153,9 +153,8 @@ def test_usage_model_name_and_finish_reason_are_reported_once_on_every_path(load
     async def collect() -> list[AIMessageChunk]:
         return [chunk async for chunk in chat.astream("hello")]
 
-    prompt_tokens = len(
-        chat.loaded.tokenizer(chat._prompt([HumanMessage("hello")]), add_special_tokens=False).input_ids
-    )
+    prompt = chat.loaded.prompt([{"role": "user", "content": "hello"}])
+    prompt_tokens = len(chat.loaded.tokenizer(prompt, add_special_tokens=False).input_ids)
     usage = {"input_tokens": prompt_tokens, "output_tokens": 24, "total_tokens": prompt_tokens + 24}
     for message in (
         chat.invoke("hello"),
@@ -316,6 +315,34 @@ def test_an_answer_fills_the_context_at_most(load: Load) -> None:
     answer = load(max_new_tokens=5000).invoke("hello")
     assert answer.usage_metadata["total_tokens"] == 256
     assert answer.response_metadata["finish_reason"] == "length"
+
+
+def test_a_conversation_that_is_too_long_loses_its_oldest_turns_and_says_so(load: Load) -> None:
+    chat = load(max_new_tokens=8)
+    told = [AIMessage("yes") if number % 2 else HumanMessage(f"hello {number}") for number in range(98)]
+    turns = [SystemMessage("Be brief."), *told, HumanMessage("What is two and two?")]
+    answer = chat.invoke(turns)
+    left_out = answer.response_metadata["turns_left_out"]
+    assert answer.usage_metadata["input_tokens"] <= 256 - 8
+    assert answer.usage_metadata["output_tokens"] == 8
+    rest = [turns[0], *turns[1 + left_out :]]
+    short = chat.invoke(rest)
+    assert rest[1].type == "human"
+    assert (short.text, "turns_left_out" in short.response_metadata) == (answer.text, False)
+    assert asyncio.run(chat.ainvoke(turns)).text == answer.text
+    assert [one.text for one in chat.batch([turns, rest])] == [answer.text] * 2
+
+
+def test_the_last_question_is_never_shortened(load: Load) -> None:
+    chat = load(max_new_tokens=8)
+    frame = chat.invoke("x").usage_metadata["input_tokens"]
+    question = HumanMessage("x" * (252 - frame))
+    answer = chat.invoke([HumanMessage("hello"), AIMessage("yes"), question])
+    alone = chat.invoke([question])
+    assert (answer.text, answer.usage_metadata) == (alone.text, alone.usage_metadata)
+    assert answer.response_metadata["turns_left_out"] == 2
+    with pytest.raises(SpecialistError, match=r"the question and its instructions have .* reads at most 255; shorten"):
+        chat.invoke([HumanMessage("hello"), AIMessage("yes"), HumanMessage("x" * 256)])
 
 
 def test_tool_system_and_hand_off_messages_are_tolerated(load: Load) -> None:

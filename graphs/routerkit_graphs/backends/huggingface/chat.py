@@ -34,12 +34,15 @@ if TYPE_CHECKING:
     from langchain_core.messages.ai import UsageMetadata
     from langchain_core.runnables import RunnableConfig
 
+    from routerkit_graphs.backends.fitting import Turn
+
 
 class ChatLocalModel(BaseChatModel):
     """A model on this machine. Calls to the same weights wait for each other; `batch` is one padded generation.
 
     Every call takes `stop`, `max_new_tokens` (or `max_tokens`), `temperature` and `top_p` in place of the configured
-    values. An abandoned stream ends at the next token.
+    values. An abandoned stream ends at the next token. A conversation that is too long for the model loses its oldest
+    turns; the answer's `response_metadata` then has `turns_left_out`.
 
     Attributes:
         loaded: the weights.
@@ -174,17 +177,12 @@ class ChatLocalModel(BaseChatModel):
             del given["max_tokens"]
         settings = self.generation.model_dump() | given | ({} if stop is None else {"stop": stop})
         checked = parse(GenerationConfig, settings, source="arguments of the call")
-        job = self._new_job([self._prompt(messages) for messages in conversations], checked)
+        job = self._new_job([turns_of(messages) for messages in conversations], checked)
         stop_with_call(job.cancel)
         return job
 
-    def _new_job(self, prompts: list[str], settings: GenerationConfig) -> Job:
-        return Job(self.loaded, self.category, prompts, settings)
-
-    def _prompt(self, messages: Sequence[BaseMessage]) -> str:
-        return str(
-            self.loaded.tokenizer.apply_chat_template(turns_of(messages), tokenize=False, add_generation_prompt=True)
-        )
+    def _new_job(self, conversations: Sequence[Sequence[Turn]], settings: GenerationConfig) -> Job:
+        return Job(self.loaded, self.category, conversations, settings)
 
     def _answer_together(
         self,
@@ -221,7 +219,8 @@ class ChatLocalModel(BaseChatModel):
         return ChatGenerationChunk(message=message)
 
     def _metadata(self, answer: Answer) -> dict[str, Any]:
-        return {"model_name": self.model_name, "finish_reason": answer.finish_reason}
+        left_out = {"turns_left_out": answer.turns_left_out} if answer.turns_left_out else {}
+        return {"model_name": self.model_name, "finish_reason": answer.finish_reason, **left_out}
 
 
 def _chunk(text: str) -> ChatGenerationChunk:

@@ -15,12 +15,14 @@ import torch
 from transformers import StoppingCriteria, StoppingCriteriaList
 
 from routerkit.errors import SpecialistError
+from routerkit_graphs.backends.fitting import newest_turns, room_for_prompt
 from routerkit_graphs.backends.huggingface.rows import Answer, Row
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from routerkit.config import GenerationConfig
+    from routerkit_graphs.backends.fitting import Turn
     from routerkit_graphs.backends.huggingface.loading import LoadedModel
 
 
@@ -44,11 +46,12 @@ class Job:
     Args:
         model: the weights.
         category: the node it is for, for messages.
-        prompts: the texts to continue, all with the same settings.
+        conversations: their turns, all to be answered with the same settings.
         settings: how to write.
 
     Attributes:
-        answers: one per prompt, in order.
+        answers: one per conversation, in order.
+        prompts: the texts to continue, once measured.
         deliver: called in the running thread with each new piece of text; for a single prompt only.
         cancelled: set when nobody wants the answers any more.
         longest: tokens of the longest prompt, once measured.
@@ -59,17 +62,18 @@ class Job:
         self,
         model: LoadedModel,
         category: str,
-        prompts: Sequence[str],
+        conversations: Sequence[Sequence[Turn]],
         settings: GenerationConfig,
     ) -> None:
-        self.answers = [Answer() for _ in prompts]
-        self.prompts = list(prompts)
+        self.answers = [Answer() for _ in conversations]
+        self.prompts = ["" for _ in conversations]
         self.settings = settings
         self.deliver: Callable[[str], None] | None = None
         self.cancelled = threading.Event()
         self.longest = self.limit = 0
         self._model = model
         self._category = category
+        self._conversations = list(conversations)
 
     def cancel(self) -> None:
         """Stop at the next token; a job that still waits for its model does not begin."""
@@ -92,21 +96,30 @@ class Job:
         return self.answers
 
     def measure(self) -> None:
-        """Count the tokens of all prompts; the caller holds the model's lock.
+        """Write all prompts, leave out the oldest turns of those that are too long, and count their tokens.
+
+        The caller holds the model's lock, for the tokenizer does not bear concurrent callers either.
 
         Raises:
-            SpecialistError: if a prompt is too long for the model.
+            SpecialistError: if the last question alone is too long for the model.
         """
-        for prompt, answer in zip(self.prompts, self.answers, strict=True):
-            answer.input_tokens = len(self._model.tokenizer(prompt, add_special_tokens=False)["input_ids"])
+        room = room_for_prompt(self._model.context_tokens, self.settings.max_new_tokens)
+        for number, (turns, answer) in enumerate(zip(self._conversations, self.answers, strict=True)):
+            kept = newest_turns(turns, self._tokens, room)
+            self.prompts[number] = self._model.prompt(kept)
+            answer.input_tokens = self._tokens(kept)
+            answer.turns_left_out = len(turns) - len(kept)
         self.longest = max(answer.input_tokens for answer in self.answers)
         if self.longest >= self._model.context_tokens:
             raise SpecialistError(
                 self._category,
-                f"the conversation has {self.longest} tokens, and the model reads at most "
-                f"{self._model.context_tokens - 1}; shorten it",
+                f"the question and its instructions have {self.longest} tokens, and the model reads at most "
+                f"{self._model.context_tokens - 1}; shorten them",
             )
         self.limit = min(self.settings.max_new_tokens, self._model.context_tokens - self.longest)
+
+    def _tokens(self, turns: Sequence[Turn]) -> int:
+        return len(self._model.tokenizer(self._model.prompt(turns), add_special_tokens=False)["input_ids"])
 
     def rows(self) -> list[Row]:
         """One row per prompt."""

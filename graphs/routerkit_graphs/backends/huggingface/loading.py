@@ -19,9 +19,10 @@ from routerkit_graphs.backends.huggingface import sources
 from routerkit_graphs.backends.huggingface.memory import check_fits, readable, resolve_device
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from routerkit.specialists import LocalSpecialist
+    from routerkit_graphs.backends.fitting import Turn
 
 logger = logging.getLogger("routerkit_graphs")
 
@@ -51,6 +52,10 @@ class LoadedModel:
     def tokenizer(self) -> Any:  # noqa: ANN401 - transformers has no types
         """The model's tokenizer."""
         return self.llm.pipeline.tokenizer
+
+    def prompt(self, turns: Sequence[Turn]) -> str:
+        """The text that the model continues: the turns in its chat template, and the beginning of an answer."""
+        return str(self.tokenizer.apply_chat_template(list(turns), tokenize=False, add_generation_prompt=True))
 
 
 _loaded: WeakValueDictionary[tuple[str, str, str], LoadedModel] = WeakValueDictionary()

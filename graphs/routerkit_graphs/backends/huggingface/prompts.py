@@ -17,8 +17,7 @@ if TYPE_CHECKING:
 
     from langchain_core.messages import BaseMessage
 
-Turn = dict[str, str]
-"""`{"role": "system" | "user" | "assistant", "content": text}`, as chat templates take it."""
+    from routerkit_graphs.backends.fitting import Turn
 
 _HAND_OFF = "transfer_"
 """Tools whose names begin so hand a conversation over (langgraph-supervisor, langgraph-swarm); they tell nothing."""

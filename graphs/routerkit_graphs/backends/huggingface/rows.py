@@ -20,12 +20,14 @@ class Answer:
     Attributes:
         text: what is certain to be part of the answer.
         input_tokens: length of the prompt.
+        turns_left_out: how many of the oldest turns were left out of the prompt, because it was too long.
         output_tokens: tokens made so far, the final one included.
         finish_reason: `stop` at an end token or a stop text, `length` at the limit, None while it grows.
     """
 
     text: str = ""
     input_tokens: int = 0
+    turns_left_out: int = 0
     output_tokens: int = 0
     finish_reason: str | None = None
 

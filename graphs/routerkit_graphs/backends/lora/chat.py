@@ -11,7 +11,10 @@ from routerkit_graphs.backends.lora.base import Adapter, LoraBase  # noqa: TC001
 from routerkit_graphs.backends.lora.generation import LoraJob
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from routerkit.config import GenerationConfig
+    from routerkit_graphs.backends.fitting import Turn
 
 
 class ChatLoraModel(ChatLocalModel):
@@ -27,5 +30,5 @@ class ChatLoraModel(ChatLocalModel):
     adapter: Adapter | None
     max_batch: int
 
-    def _new_job(self, prompts: list[str], settings: GenerationConfig) -> LoraJob:
-        return LoraJob(self.base, self.category, prompts, settings, self.adapter, self.max_batch)
+    def _new_job(self, conversations: Sequence[Sequence[Turn]], settings: GenerationConfig) -> LoraJob:
+        return LoraJob(self.base, self.category, conversations, settings, self.adapter, self.max_batch)

@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from routerkit.errors import SpecialistError
 from routerkit_graphs.backends.huggingface.generation import Job, generate
 from routerkit_graphs.backends.huggingface.rows import Answer
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from routerkit.config import GenerationConfig
+    from routerkit_graphs.backends.fitting import Turn
     from routerkit_graphs.backends.lora.base import Adapter, LoraBase
 
 
@@ -26,7 +28,7 @@ class LoraJob(Job):
     Args:
         base: base and adapters.
         category: the node it is for, for messages.
-        prompts: the texts to continue.
+        conversations: their turns.
         settings: how to write.
         adapter: the adapter that writes; None is the base alone.
         max_batch: most prompts, of this job and those it takes along, in one generation.
@@ -36,12 +38,12 @@ class LoraJob(Job):
         self,
         base: LoraBase,
         category: str,
-        prompts: list[str],
+        conversations: Sequence[Sequence[Turn]],
         settings: GenerationConfig,
         adapter: Adapter | None,
         max_batch: int,
     ) -> None:
-        super().__init__(base, category, prompts, settings)
+        super().__init__(base, category, conversations, settings)
         self.adapter = adapter
         self.error: Exception | None = None
         self.done = False
@@ -106,7 +108,7 @@ class LoraJob(Job):
         elif not self.limit:
             try:
                 self.measure()
-            except SpecialistError as error:
+            except Exception as error:  # a chat template's own too; the job raises it in its own thread
                 self.error, self.done = error, True
         return not self.done
 
