@@ -36,6 +36,9 @@ _MEMORY = {"MemoryError", "OutOfMemoryError"}
 _CPU_MEMORY = "can't allocate memory"
 """What torch says when the CPU's memory is exhausted: a plain `RuntimeError`."""
 
+_OTHER_LOOP = "Event loop is closed"
+"""A provider's library had kept a connection of an earlier event loop; it drops it, and the next try opens one."""
+
 _SECRETS = [
     re.compile(r"(?i)\b(?:sk|pk|hf|gsk|ghp|xai|lsv2)[-_][\w*.-]{6,}"),
     re.compile(r"(?i)(?<=bearer )\S+"),
@@ -146,6 +149,8 @@ def _may_pass(error: Exception) -> bool:
     status = _status(error)
     if status is not None:
         return status in _BUSY or status >= HTTPStatus.INTERNAL_SERVER_ERROR
+    if isinstance(error, RuntimeError) and str(error) == _OTHER_LOOP:
+        return True
     # The flag is langchain-core's, on errors that providers' packages translate themselves.
     return getattr(error, "is_retryable", False) is True or bool(_names(error) & _TEMPORARY)
 

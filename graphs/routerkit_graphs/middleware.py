@@ -15,7 +15,6 @@ from langchain.agents.middleware import AgentMiddleware, AgentState, ExtendedMod
 from langchain_core.messages import AIMessage, SystemMessage  # noqa: E402
 from langgraph.types import Command  # noqa: E402
 
-from routerkit_graphs.backends.fitting import newest_messages  # noqa: E402
 from routerkit_graphs.picking import ModelPicker, ModelSource, Pick  # noqa: E402
 from routerkit_graphs.routed_call import check_tools  # noqa: E402
 
@@ -94,13 +93,11 @@ class RoutingMiddleware(AgentMiddleware[RoutedAgentState, Any, Any]):
 def _to(pick: Pick, request: ModelRequest[Any]) -> ModelRequest[Any]:
     if request.tools:
         check_tools(pick.decision.route, pick.model)
-    changes: dict[str, Any] = {"model": pick.model}
+    # The agent's instructions and tools do not count for the length; the room is the conversation's.
+    changes: dict[str, Any] = {"model": pick.model, "messages": pick.seat.sent(request.messages)}
     if pick.seat.system_prompt:
         own = request.system_message.text if request.system_message else ""
         changes["system_message"] = SystemMessage("\n\n".join(filter(None, [pick.seat.system_prompt, own])))
-    if pick.seat.room is not None:
-        # The agent's instructions and tools are not counted; the room is for the conversation.
-        changes["messages"] = newest_messages(request.messages, pick.seat.room)
     return request.override(**changes)
 
 

@@ -16,7 +16,6 @@ from langgraph.pregel import Pregel
 
 from routerkit.errors import SpecialistError
 from routerkit_graphs.answers import in_turns
-from routerkit_graphs.backends.fitting import newest_messages
 from routerkit_graphs.calls import Call
 from routerkit_graphs.failures import aannounce, announce, general_model_failed, record
 from routerkit_graphs.patience import Patience
@@ -39,20 +38,19 @@ class Seat:
         load: gives the model; the first call may take long, later ones return the same object.
         system_prompt: put in front of every conversation.
         patience: how long it is waited for, and how often it is tried again.
-        room: most tokens of a conversation, for models that do not shorten it themselves; None sends all of it.
+        sent: makes of a conversation what the model is sent.
     """
 
     category: str
     load: Callable[[], Runnable[Any, Any]]
     system_prompt: str | None
     patience: Patience = field(default_factory=Patience)
-    room: int | None = None
+    sent: Callable[[Sequence[BaseMessage]], list[BaseMessage]] = list
 
     def asked(self, messages: Sequence[BaseMessage]) -> list[BaseMessage]:
-        """A conversation as the model shall see it: with its instructions, and no longer than it may be."""
+        """A conversation as the model shall see it, with its instructions in front."""
         instructions = [SystemMessage(self.system_prompt)] if self.system_prompt else []
-        conversation = [*instructions, *messages]
-        return conversation if self.room is None else newest_messages(conversation, self.room)
+        return self.sent([*instructions, *messages])
 
 
 def specialist_node(seat: Seat, fallback: str) -> RunnableLambda[RoutingState, _Update]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import difflib
 import logging
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 from langchain_core.runnables import Runnable
@@ -20,7 +20,7 @@ from routerkit.router import Router
 from routerkit.specialists import RemoteSpecialist
 from routerkit.store import open_artefact
 from routerkit_graphs.backends import LazyModel
-from routerkit_graphs.backends.fitting import room_for_prompt
+from routerkit_graphs.backends.fitting import for_server, room_for_prompt
 from routerkit_graphs.backends.huggingface.sources import is_miniature
 from routerkit_graphs.nodes import Seat
 from routerkit_graphs.patience import Patience
@@ -116,10 +116,12 @@ def _seat(
     )
     # The endpoints' own limit shall be the same one.
     spec = spec.model_copy(update={"timeout_s": patience.timeout_s})
-    room = None
-    if isinstance(spec, RemoteSpecialist) and spec.context_tokens:
-        room = room_for_prompt(spec.context_tokens, spec.generation.max_new_tokens)
-    return Seat(category, models(category, spec).get, spec.system_prompt, patience, room)
+    load = models(category, spec).get
+    if not isinstance(spec, RemoteSpecialist):
+        # Local models shorten a conversation themselves, counting with their own tokenizers.
+        return Seat(category, load, spec.system_prompt, patience)
+    room = spec.context_tokens and room_for_prompt(spec.context_tokens, spec.generation.max_new_tokens)
+    return Seat(category, load, spec.system_prompt, patience, partial(for_server, room=room))
 
 
 def _category_faults(config: GraphConfig, known: Sequence[str]) -> list[str]:

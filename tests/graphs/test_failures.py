@@ -46,6 +46,7 @@ class OutOfMemoryError(RuntimeError):
         (MemoryError(), True),
         (OutOfMemoryError("CUDA"), True),
         (RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes"), True),
+        (RuntimeError("Event loop is closed"), True),
         (RuntimeError("some other fault"), False),
         (InputError("no text"), False),
     ],

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 from langchain_core.messages import HumanMessage, SystemMessage, trim_messages
 from langchain_core.messages.utils import count_tokens_approximately
 
+from routerkit_graphs.backends.hand_offs import without_hand_offs
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
@@ -54,6 +56,17 @@ def newest_turns(turns: Sequence[Turn], count: Callable[[list[Turn]], int], room
         else:
             low = middle + 1
     return [*front, *turns[starts[high] :]]
+
+
+def for_server(messages: Sequence[BaseMessage], room: int | None) -> list[BaseMessage]:
+    """A conversation as a server shall be sent it: without hand-offs, and no longer than it may be.
+
+    Args:
+        messages: the conversation, with its instructions in front.
+        room: most tokens; None for a server whose context is not known.
+    """
+    plain = without_hand_offs(messages)
+    return plain if room is None else newest_messages(plain, room)
 
 
 def newest_messages(messages: Sequence[BaseMessage], room: int) -> list[BaseMessage]:

@@ -27,9 +27,7 @@ def load(category: str, spec: Specialist) -> BaseChatModel:
     if not isinstance(spec, OpenAISpecialist):
         raise TypeError(f"the back end openai was given a {type(spec).__name__}")
     require("openai", "langchain_openai")
-    from langchain_openai import ChatOpenAI
-
-    from routerkit_graphs.backends.openai_chat import ChatEndpoint
+    from routerkit_graphs.backends.openai_chat import ChatEndpoint, ChatHosted
 
     generation = spec.generation
     settings: dict[str, Any] = {
@@ -43,9 +41,9 @@ def load(category: str, spec: Specialist) -> BaseChatModel:
         "stop_sequences": generation.stop or None,
         "stream_usage": True,
     }
-    # The hosted service wants `max_completion_tokens`, which ChatOpenAI writes; other servers know the older name.
+    # The hosted service wants `max_completion_tokens`, which `ChatOpenAI` writes; other servers know the older name.
     if spec.base_url is None:
-        return ChatOpenAI(**settings, max_completion_tokens=generation.max_new_tokens)
+        return ChatHosted(**settings, max_completion_tokens=generation.max_new_tokens)
     length = {"max_tokens": generation.max_new_tokens}
     return ChatEndpoint(**settings, category=category, base_url=spec.base_url, extra_body=length)
 

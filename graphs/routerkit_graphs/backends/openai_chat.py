@@ -1,4 +1,4 @@
-"""The chat model of an OpenAI-compatible server of one's own. Needs `langchain-openai` when it is imported."""
+"""The chat models of OpenAI-compatible servers. Needs `langchain-openai` when it is imported."""
 
 from __future__ import annotations
 
@@ -11,11 +11,26 @@ from routerkit.errors import SpecialistError
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
-    from langchain_core.outputs import ChatGenerationChunk
+    from langchain_core.outputs import ChatGenerationChunk, ChatResult
+
+_NEW_CONNECTION: Any = {"extra_headers": {"Connection": "close"}}
+"""A connection that is kept belongs to its event loop, and langchain-openai shares them: where the loop has ended, as
+after `asyncio.run`, the next request fails with "Event loop is closed". A new one costs little beside an answer."""
 
 
-class ChatEndpoint(ChatOpenAI):
-    """A `ChatOpenAI` that takes a stream without an end for a failure.
+class ChatHosted(ChatOpenAI):
+    """A `ChatOpenAI` that may be used from one event loop after another."""
+
+    async def _agenerate(self, *args: Any, **kwargs: Any) -> ChatResult:  # noqa: ANN401 - LangChain's
+        return await super()._agenerate(*args, **_NEW_CONNECTION, **kwargs)
+
+    async def _astream(self, *args: Any, **kwargs: Any) -> AsyncIterator[ChatGenerationChunk]:  # noqa: ANN401 - likewise
+        async for chunk in super()._astream(*args, **_NEW_CONNECTION, **kwargs):
+            yield chunk
+
+
+class ChatEndpoint(ChatHosted):
+    """The chat model of a server of one's own, which takes a stream without an end for a failure.
 
     A server or a proxy that dies may close its connection in good order; `ChatOpenAI` then returns half an answer as
     if it were whole. The protocol ends every answer with a `finish_reason`.

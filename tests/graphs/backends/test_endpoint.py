@@ -78,6 +78,18 @@ def test_a_conversation_over_a_server_that_repeats_its_ids_keeps_every_answer(
     assert len({message.id for message in messages}) == 4
 
 
+def test_one_event_loop_after_another_is_answered(shipped: Path, endpoint: Endpoint, router: Router) -> None:
+    graph = build_graph(shipped, router=router)
+
+    async def stream() -> list[Any]:
+        return [event async for event in graph.astream({"messages": "sum"}, stream_mode="values")]
+
+    results = [asyncio.run(graph.ainvoke({"messages": "sum"})) for _ in range(3)]
+    results += [asyncio.run(stream())[-1] for _ in range(2)]
+    assert {result["decision"]["reason"] for result in results} == {"confident"}
+    assert {body["model"] for body in endpoint.requests} == {"math"}
+
+
 @pytest.mark.parametrize("asynchronous", [False, True])
 def test_a_request_that_is_given_up_is_closed(
     endpoint: Endpoint, router: Router, general: ScriptedSpecialist, asynchronous: bool

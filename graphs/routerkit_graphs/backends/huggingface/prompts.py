@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, ToolMessage
 
 from routerkit.errors import InputError
+from routerkit_graphs.backends.hand_offs import is_notice
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,9 +19,6 @@ if TYPE_CHECKING:
     from langchain_core.messages import BaseMessage
 
     from routerkit_graphs.backends.fitting import Turn
-
-_HAND_OFF = "transfer_"
-"""Tools whose names begin so hand a conversation over (langgraph-supervisor, langgraph-swarm); they tell nothing."""
 
 
 def turns_of(messages: Sequence[BaseMessage]) -> list[Turn]:
@@ -63,7 +61,7 @@ def _role(message: BaseMessage) -> str:
 
 def _text(message: BaseMessage) -> str:
     if isinstance(message, ToolMessage):
-        if (message.name or "").startswith(_HAND_OFF):
+        if is_notice(message):
             return ""
         return f"Result of the tool {message.name or 'used'}:\n{message.text}"
     if isinstance(message, HumanMessage | AIMessage | SystemMessage):
