@@ -4,12 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
 from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +14,7 @@ from langgraph_sdk import get_client, get_sync_client
 from tests.graphs.backends.conftest import adapters  # noqa: F401 - a fixture
 from tests.graphs.conversation_script import BACKENDS, SCRIPT, STREAMING, Transcript, Turn, placed, play
 from tests.graphs.served_graphs import NAMES
+from tests.graphs.server_process import running
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -29,21 +24,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[2]
-START_S = 90
-# No analytics, no look for newer versions, no traces: the server opens no connection beyond this machine.
-OFFLINE = {
-    "LANGGRAPH_CLI_NO_ANALYTICS": "1",
-    "LANGGRAPH_NO_VERSION_CHECK": "true",
-    "LANGSMITH_TRACING": "false",
-    "HF_HUB_OFFLINE": "1",
-    "NO_PROXY": "127.0.0.1",
-}
-
-
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
+COMMAND = ["langgraph_cli", "dev", "--no-browser", "--no-reload"]
 
 
 @pytest.fixture(scope="module")
@@ -68,33 +49,9 @@ def served(settings: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     file = ROOT / "tests" / "graphs" / "served_graphs.py"
     graphs = {name: f"{file}:{name}" for plain in NAMES.values() for name in (plain, f"nested_{plain}")}
     (folder / "langgraph.json").write_text(json.dumps({"dependencies": ["."], "graphs": graphs}))
-    port = free_port()
-    command = ["-m", "langgraph_cli", "dev", "--no-browser", "--no-reload", "--host", "127.0.0.1", "--port", str(port)]
     told = {"SCRIPT_SETTINGS": json.dumps(settings, default=str), "PYTHONPATH": str(ROOT)}
-    log = (folder / "log.txt").open("wb")
-    server = subprocess.Popen(
-        [sys.executable, *command], cwd=folder, env={**os.environ, **OFFLINE, **told}, stdout=log, stderr=log
-    )
-    try:
-        url = f"http://127.0.0.1:{port}"
-        wait_for(url, server, folder / "log.txt")
+    with running(COMMAND, folder, "/ok", **told) as url:
         yield url
-    finally:
-        server.terminate()
-        server.wait(timeout=30)
-        log.close()
-
-
-def wait_for(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
-    deadline = time.monotonic() + START_S
-    while time.monotonic() < deadline:
-        assert server.poll() is None, log.read_text()
-        try:
-            with urllib.request.urlopen(f"{url}/ok", timeout=2):
-                return
-        except OSError:
-            time.sleep(0.2)
-    raise AssertionError(log.read_text())
 
 
 @pytest.fixture(scope="module")
@@ -205,27 +162,16 @@ def test_the_shipped_graph_is_served_and_described(tmp_path: Path) -> None:
     """`langgraph.json` of the repository, as a person starts it."""
     for module in ("langgraph_cli", "langgraph_api", "langgraph_runtime_inmem"):
         pytest.importorskip(module, reason='needs `pip install "routerkit[studio]"`')
-    port = free_port()
     file = ROOT / "langgraph.json"
     settings = json.loads(file.read_text(encoding="utf-8"))
     graphs = {name: str(ROOT / path) for name, path in settings["graphs"].items()}
     (tmp_path / "langgraph.json").write_text(json.dumps({**settings, "graphs": graphs}))
-    command = ["-m", "langgraph_cli", "dev", "--no-browser", "--no-reload", "--host", "127.0.0.1", "--port", str(port)]
-    with (tmp_path / "log.txt").open("wb") as log:
-        server = subprocess.Popen(
-            [sys.executable, *command], cwd=tmp_path, env={**os.environ, **OFFLINE}, stdout=log, stderr=log
-        )
-        try:
-            wait_for(f"http://127.0.0.1:{port}", server, tmp_path / "log.txt")
-            with get_sync_client(url=f"http://127.0.0.1:{port}") as client:
-                (assistant,) = client.assistants.search()
-                schemas: Any = client.assistants.get_schemas(assistant["assistant_id"])
-                query: Any = {"messages": [{"role": "user", "content": "What is 2+2?"}]}
-                values: Any = client.runs.wait(None, "routerkit", input=query)
-            assert {"messages", "route", "decision"} <= set(schemas["output_schema"]["properties"])
-            assert "force_route" in schemas["context_schema"]["properties"]
-            assert values["decision"]["category"] == "math"
-            assert values["messages"][-1]["content"]
-        finally:
-            server.terminate()
-            server.wait(timeout=30)
+    with running(COMMAND, tmp_path, "/ok") as url, get_sync_client(url=url) as client:
+        (assistant,) = client.assistants.search()
+        schemas: Any = client.assistants.get_schemas(assistant["assistant_id"])
+        query: Any = {"messages": [{"role": "user", "content": "What is 2+2?"}]}
+        values: Any = client.runs.wait(None, "routerkit", input=query)
+    assert {"messages", "route", "decision"} <= set(schemas["output_schema"]["properties"])
+    assert "force_route" in schemas["context_schema"]["properties"]
+    assert values["decision"]["category"] == "math"
+    assert values["messages"][-1]["content"]
