@@ -80,11 +80,12 @@ def tiny_copy(tiny_router_folder: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="session", params=["without a score", "with a score"])
 def int8_only(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> artefact.Artefact:
-    """The tiny router as the starter is shipped: int8 graph only; once with an out-of-domain head."""
+    """The tiny router as the starter is shipped: int8 graph only; once with an out-of-domain head in the graph."""
     source = request.getfixturevalue("tiny_outside_folder" if request.param == "with a score" else "tiny_router_folder")
     folder = tmp_path_factory.mktemp("int8") / "router"
     shutil.copytree(source, folder)
     (folder / artefact.FP32_GRAPH).unlink()
+    (folder / artefact.OUTSIDE_HEAD).unlink(missing_ok=True)
     written = artefact.read(source).manifest
     return artefact.write_manifest(folder, written.model_copy(update={"graphs": {"int8": written.graphs["int8"]}}))
 

@@ -14,7 +14,7 @@ from safetensors.numpy import load_file, save_file
 from routerkit import artefact
 from routerkit.errors import ArtefactError, ConfigError
 from routerkit.export.graph import OutsideHead, Shape, build_graph
-from routerkit.export.weights import read_weights
+from routerkit.export.weights import read_outside, read_weights
 from routerkit.manifest import GraphFile
 
 if TYPE_CHECKING:
@@ -43,7 +43,10 @@ def export_checkpoint(source: artefact.Artefact, target: str | Path) -> artefact
     settings = json.loads((folder / artefact.CONFIG).read_text(encoding="utf-8"))
     weights = float_weights(source)
     save_file(weights, folder / artefact.WEIGHTS, metadata={"format": "pt"})
-    write_graph(folder / artefact.FP32_GRAPH, weights, settings, int8=False, outside=outside_head(source))
+    outside = outside_head(source)
+    if outside is not None:
+        write_outside_head(folder, outside)
+    write_graph(folder / artefact.FP32_GRAPH, weights, settings, int8=False, outside=outside)
     graphs = {**source.manifest.graphs, "fp32": GraphFile(path=artefact.FP32_GRAPH)}
     return artefact.write_manifest(folder, source.manifest.model_copy(update={"graphs": graphs}))
 
@@ -65,8 +68,15 @@ def float_weights(source: artefact.Artefact) -> dict[str, NDArray[np.float32]]:
 
 
 def outside_head(source: artefact.Artefact) -> OutsideHead | None:
-    """The verified out-of-domain head of an artefact, or None if it has none."""
-    return read_outside_head(source.path) if artefact.OUTSIDE_HEAD in source.manifest.files else None
+    """The verified out-of-domain head of an artefact, from its own file or else from a graph; None if it has none.
+
+    Raises:
+        ArtefactError: if its graph is none that routerkit wrote.
+    """
+    if artefact.OUTSIDE_HEAD in source.manifest.files:
+        return read_outside_head(source.path)
+    graphs = source.manifest.graphs
+    return read_outside(source.path / next(iter(graphs.values())).path) if graphs else None
 
 
 def write_graph(

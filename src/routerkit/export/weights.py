@@ -10,6 +10,7 @@ from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 from onnx import numpy_helper
 
 from routerkit.errors import ArtefactError
+from routerkit.export.graph import OutsideHead
 from routerkit.export.quantise import dequantise
 
 if TYPE_CHECKING:
@@ -34,11 +35,28 @@ def read_weights(path: Path, n_layers: int) -> dict[str, NDArray[np.float32]]:
         ArtefactError: if the file is no such graph.
     """
     try:
-        graph = onnx.load(str(path)).graph
-        constants = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
-        return _state_dict(constants, n_layers)
+        return _state_dict(_constants(path), n_layers)
     except (DecodeError, KeyError, OSError, ValueError) as error:
         raise ArtefactError(path, f"holds no weights that routerkit wrote ({error!r})") from error
+
+
+def read_outside(path: Path) -> OutsideHead | None:
+    """Read the out-of-domain head out of a graph, which holds it in fp32 in any case; None if it has none.
+
+    Raises:
+        ArtefactError: if the file is no graph.
+    """
+    try:
+        constants = _constants(path)
+    except (DecodeError, OSError, ValueError) as error:
+        raise ArtefactError(path, f"is no graph that routerkit wrote ({error!r})") from error
+    if "outside.weight" not in constants:
+        return None
+    return OutsideHead(weight=np.array(constants["outside.weight"]), bias=float(constants["outside.bias"]))
+
+
+def _constants(path: Path) -> dict[str, NDArray[np.float32]]:
+    return {tensor.name: numpy_helper.to_array(tensor) for tensor in onnx.load(str(path)).graph.initializer}
 
 
 def _state_dict(constants: dict[str, NDArray[np.float32]], n_layers: int) -> dict[str, NDArray[np.float32]]:

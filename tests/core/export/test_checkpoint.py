@@ -8,9 +8,9 @@ from safetensors.numpy import load_file
 
 from routerkit import artefact
 from routerkit.config import RouterConfig
-from routerkit.errors import ConfigError
+from routerkit.errors import ArtefactError, ConfigError
 from routerkit.export.checkpoint import export_checkpoint, float_weights, outside_head, read_outside_head
-from routerkit.export.weights import read_weights
+from routerkit.export.weights import read_outside, read_weights
 from routerkit.router import Router
 
 if TYPE_CHECKING:
@@ -90,6 +90,25 @@ def test_an_out_of_domain_head_that_the_manifest_does_not_list_is_not_read(
     head = outside_head(artefact.read(tiny_outside_folder))
     assert head is not None
     assert head.weight.shape == (64,)
+
+
+def test_a_head_that_stands_in_the_graph_only_is_found_and_exported(
+    int8_only: artefact.Artefact, tmp_path: Path
+) -> None:
+    assert artefact.OUTSIDE_HEAD not in int8_only.manifest.files
+    scored = Router.from_pretrained(int8_only.path).classify("sum").ood_score is not None
+    assert (outside_head(int8_only) is not None) == scored
+    full = export_checkpoint(int8_only, tmp_path / "full")
+    assert (artefact.OUTSIDE_HEAD in full.manifest.files) == scored
+    exact = Router.from_pretrained(full.path, config=RouterConfig(precision="fp32"))
+    assert (exact.classify("sum").ood_score is not None) == scored
+
+
+def test_a_file_that_is_no_graph_holds_no_head(tmp_path: Path) -> None:
+    path = tmp_path / "model.onnx"
+    path.write_bytes(b"no graph")
+    with pytest.raises(ArtefactError, match="is no graph that routerkit wrote"):
+        read_outside(path)
 
 
 def test_a_folder_without_a_head_has_none(tmp_path: Path) -> None:
