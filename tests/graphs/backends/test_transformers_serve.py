@@ -33,7 +33,7 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     for library in ("torch", "langchain_openai"):
         pytest.importorskip(library)
     for library in ("fastapi", "uvicorn"):
-        pytest.importorskip(library, reason='needs fastapi and uvicorn, in the extra `dev`')
+        pytest.importorskip(library, reason="needs fastapi and uvicorn, in the extra `dev`")
     command = ["transformers.cli.transformers", "serve", "--device", "cpu", "--dtype", "float32"]
     with running(command, tmp_path_factory.mktemp("serve"), "/health") as found:
         yield f"{found}/v1"
