@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from langchain_core.outputs import ChatGenerationChunk, ChatResult
 
-_NEW_CONNECTION: Any = {"extra_headers": {"Connection": "close"}}
+_NEW_CONNECTION = {"Connection": "close"}
 """A connection that is kept belongs to its event loop, and langchain-openai shares them: where the loop has ended, as
 after `asyncio.run`, the next request fails with "Event loop is closed". A new one costs little beside an answer."""
 
@@ -22,10 +22,10 @@ class ChatHosted(ChatOpenAI):
     """A `ChatOpenAI` that may be used from one event loop after another."""
 
     async def _agenerate(self, *args: Any, **kwargs: Any) -> ChatResult:  # noqa: ANN401 - LangChain's
-        return await super()._agenerate(*args, **_NEW_CONNECTION, **kwargs)
+        return await super()._agenerate(*args, **_anew(kwargs))
 
     async def _astream(self, *args: Any, **kwargs: Any) -> AsyncIterator[ChatGenerationChunk]:  # noqa: ANN401 - likewise
-        async for chunk in super()._astream(*args, **_NEW_CONNECTION, **kwargs):
+        async for chunk in super()._astream(*args, **_anew(kwargs)):
             yield chunk
 
 
@@ -64,3 +64,8 @@ class ChatEndpoint(ChatHosted):
 
 def _ends(chunk: ChatGenerationChunk) -> bool:
     return bool((chunk.generation_info or {}).get("finish_reason"))
+
+
+def _anew(kwargs: dict[str, Any]) -> dict[str, Any]:
+    """Arguments of a request that opens a connection of its own."""
+    return {**kwargs, "extra_headers": {**(kwargs.get("extra_headers") or {}), **_NEW_CONNECTION}}
