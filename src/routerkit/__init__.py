@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from routerkit_graphs.middleware import RoutingMiddleware
     from routerkit_graphs.reloading import ReloadingGraph
 
-    from routerkit.config import GraphConfig, RouterConfig
+    from routerkit.config import GraphConfig
     from routerkit.decision import Decision, Prediction
     from routerkit.errors import (
         ArtefactError,
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     )
     from routerkit.policy import ThresholdPolicy
     from routerkit.router import Router
+    from routerkit.router_config import RouterConfig
     from routerkit.runnable import RouterRunnable
     from routerkit.version import __version__
 
@@ -46,7 +47,7 @@ _EXPORTS = {
     "ReloadingGraph": "routerkit_graphs.reloading",
     "Router": "routerkit.router",
     "RouterChatModel": "routerkit_graphs.chat_model",
-    "RouterConfig": "routerkit.config",
+    "RouterConfig": "routerkit.router_config",
     "RouterRunnable": "routerkit.runnable",
     "RouterkitError": "routerkit.errors",
     "RoutingContext": "routerkit_graphs.context",

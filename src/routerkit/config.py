@@ -1,20 +1,17 @@
-"""The settings of a router and of a routing graph: one YAML file, keys as a user would guess them."""
+"""The settings of a routing graph: one YAML file, keys as a user would guess them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from importlib.resources import files
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, field_validator, model_validator
+from pydantic import Field, NonNegativeInt, PositiveFloat, field_validator, model_validator
 
-from routerkit.conversation.history import Mode
-from routerkit.engines.sessions import MAX_QUEUE
 from routerkit.errors import ConfigError
 from routerkit.fan_out import FanOutConfig
 from routerkit.log.settings import LogSetting
-from routerkit.query import MAX_QUERY_CHARS
+from routerkit.router_config import RouterConfig
 from routerkit.spec import Probability, Spec, parse, read_yaml
 from routerkit.specialists import (
     DEFAULT_RETRIES,
@@ -47,47 +44,6 @@ CATEGORIES = ["math", "science", "code", "general", "commonsense"]
 """The categories of the starter router."""
 
 DEFAULT_CONFIG = "offline"
-
-
-class RouterConfig(Spec):
-    """How queries are classified.
-
-    Attributes:
-        model_path: `starter`, a folder that `routerkit train` wrote, or a Hugging Face hub id (`id@revision`).
-        device: `cpu`, `cuda`, `cuda:0` ..., or `auto`: a GPU if torch sees one, else the CPU.
-        engine: `onnx`, `torch`, or `auto`: ONNX Runtime on a CPU, torch elsewhere.
-        precision: `int8`, `fp32` (exact), or `auto`: int8 if the router has it. For the ONNX engine.
-        threads: threads that one query may use.
-        sessions: copies of the model that work side by side, in bulk and behind `aroute_query`; `auto`: one for every
-            `threads` cores. For the ONNX engine; each takes the memory of the model once more.
-        max_queue: most queries that wait in `aroute_query`; a further one raises `OverloadError`.
-        confidence_threshold: least confidence for a specialist; `auto` takes the one chosen during training.
-        category_thresholds: thresholds of single categories; these win over the common one.
-        ood_threshold: queries with an out-of-domain score above it go to the fallback; `auto` takes the one chosen
-            during training, null switches this off.
-        max_query_chars: longer queries are refused.
-        conversation: what of a conversation is routed: `last`, the last turn alone; `previous`, with the turn before;
-            `sticky`, follow-ups that say nothing by themselves stay with their specialist.
-    """
-
-    model_path: str = "starter"
-    device: str = Field(default="cpu", pattern=r"^(auto|cpu|cuda(:\d+)?)$")
-    engine: Literal["auto", "onnx", "torch"] = "auto"
-    precision: Literal["auto", "int8", "fp32"] = "auto"
-    threads: PositiveInt = 1
-    sessions: PositiveInt | Literal["auto"] = "auto"
-    max_queue: PositiveInt = MAX_QUEUE
-    confidence_threshold: Probability | Literal["auto"] = "auto"
-    category_thresholds: dict[str, Probability] = Field(default_factory=dict)
-    ood_threshold: Probability | Literal["auto"] | None = "auto"
-    max_query_chars: PositiveInt = MAX_QUERY_CHARS
-    conversation: Mode = "last"
-
-    @model_validator(mode="after")
-    def _onnx_runs_on_the_cpu(self) -> RouterConfig:
-        if self.engine == "onnx" and self.device != "cpu":
-            raise ValueError("engine: onnx runs on device: cpu only; use engine: auto")
-        return self
 
 
 class GraphConfig(Spec):
@@ -165,7 +121,7 @@ def json_schema() -> dict[str, Any]:
 
 
 def _shipped() -> Path:
-    return Path(str(files("routerkit"))) / "configs"
+    return Path(__file__).with_name("configs")
 
 
 def find_config(source: str | Path) -> Path:

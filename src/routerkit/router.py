@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextvars
-import shutil
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from routerkit.beliefs import is_near_border, predictions
-from routerkit.config import RouterConfig
 from routerkit.engines.loading import open_sessions
 from routerkit.engines.sessions import Sessions
 from routerkit.errors import ConfigError, InputError
 from routerkit.policy import ThresholdPolicy, default_fallback
 from routerkit.query import check_query
+from routerkit.router_config import RouterConfig
 from routerkit.scheduling import equal_length_batches
 from routerkit.store import open_artefact
 from routerkit.tokenization import QueryTokenizer
@@ -179,6 +177,8 @@ class Router:
 
     async def aroute_batch(self, queries: Sequence[str], *, policy: ThresholdPolicy | None = None) -> list[Decision]:
         """`route_batch` in a worker thread, so that an event loop stays free."""
+        import asyncio  # who awaits this has it; who routes without an event loop starts sooner
+
         return await asyncio.to_thread(self.route_batch, queries, policy=policy)
 
     def close(self) -> None:
@@ -191,6 +191,8 @@ class Router:
         Raises:
             ConfigError: if the folder has content already.
         """
+        import shutil  # as asyncio above
+
         target = Path(path)
         if target.exists() and (not target.is_dir() or any(target.iterdir())):
             raise ConfigError(f"{target}: is not empty; give a new folder")

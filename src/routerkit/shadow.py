@@ -11,7 +11,7 @@ from routerkit.router import Router
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from routerkit.config import RouterConfig
+    from routerkit.router_config import RouterConfig
 
 logger = logging.getLogger("routerkit")
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_args
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from routerkit.errors import ConfigError
@@ -35,6 +33,8 @@ def read_yaml(path: Path) -> dict[str, Any]:
     Raises:
         ConfigError: if the file is missing, is not UTF-8 or YAML, or does not hold a mapping.
     """
+    import yaml  # a router without a configuration file starts sooner without it
+
     try:
         data = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -73,6 +73,8 @@ def explain(spec: type[Spec], data: Mapping[str, Any], error: ValidationError) -
 def _explain(spec: type[Spec], data: Mapping[str, Any], fault: ErrorDetails) -> str:
     key = _key(data, fault["loc"]) or "(top level)"
     if fault["type"] == "extra_forbidden":
+        import difflib
+
         known = _known_keys(spec, fault["loc"][:-1])
         close = difflib.get_close_matches(str(fault["loc"][-1]), known, n=1)
         hint = f"did you mean {close[0]!r}?" if close else f"allowed here: {', '.join(known)}"

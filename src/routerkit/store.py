@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.resources import files
 from pathlib import Path
 
 from routerkit import artefact
@@ -27,7 +26,7 @@ def open_artefact(source: str | Path) -> artefact.Artefact:
 
 def starter_path() -> Path:
     """The folder of the router that ships with the package."""
-    return Path(str(files("routerkit"))) / STARTER
+    return Path(__file__).with_name(STARTER)
 
 
 def _locate(source: str | Path) -> Path:

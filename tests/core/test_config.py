@@ -226,3 +226,7 @@ def test_the_schema_for_editors_accepts_what_is_accepted_and_refuses_what_is_ref
     for bad in ({"fallbak": "x"}, {"router_config": {"threads": 0}}, {"model_mappings": {"math": 5}}):
         with pytest.raises(jsonschema.ValidationError):
             jsonschema.validate(bad, schema)
+
+
+def test_a_router_without_a_configuration_is_the_one_of_the_default_configuration() -> None:
+    assert GraphConfig.load().router_config == RouterConfig()

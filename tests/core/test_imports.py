@@ -33,6 +33,16 @@ def test_the_router_loads_neither_torch_nor_any_framework() -> None:
     assert {"onnxruntime", "tokenizers"} <= loaded
 
 
+def test_routing_one_query_loads_nothing_it_can_do_without() -> None:
+    routed = "Router.from_pretrained().route_query('hello')"
+    loaded = loaded_by(f"from routerkit import Router; {routed}")
+    assert not loaded & {"asyncio", "yaml", "click", "rich", "sqlite3", "concurrent"}
+    command = (
+        "import sys; sys.argv = ['routerkit', 'route', 'hello']; from routerkit import cli; cli._status_of(cli.cli)"
+    )
+    assert not loaded_by(command) & {"asyncio", "yaml", "rich", "sqlite3", *FRAMEWORKS, *HEAVY}
+
+
 def test_the_runnable_loads_langchain_core_and_no_torch() -> None:
     loaded = loaded_by("import routerkit; routerkit.RouterRunnable")
     assert "langchain_core" in loaded

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any, TypedDict, TypeVar
 
 import click
 
-from routerkit.config import GraphConfig
 from routerkit.router import Router
+from routerkit.router_config import RouterConfig
 from routerkit.spec import parse
 
 if TYPE_CHECKING:
@@ -39,11 +39,20 @@ class RouterOptions(TypedDict):
 
 def open_router(options: RouterOptions) -> Router:
     """Load the router that the options describe; options win over the configuration file."""
-    config, threshold = options["config"], options["threshold"]
-    graph = GraphConfig.load(config)
+    threshold = options["threshold"]
+    config, fallback = _configured(options["config"])
     given = {"model_path": options["model"], "device": options["device"], "confidence_threshold": threshold}
-    settings = graph.router_config.model_dump() | {key: value for key, value in given.items() if value is not None}
+    settings = config.model_dump() | {key: value for key, value in given.items() if value is not None}
     if threshold is not None:
         settings["category_thresholds"] = {}
-    router_config = parse(type(graph.router_config), settings, source="command line")
-    return Router.from_config(router_config, fallback=graph.fallback if config else None)
+    return Router.from_config(parse(RouterConfig, settings, source="command line"), fallback=fallback)
+
+
+def _configured(name: str | None) -> tuple[RouterConfig, str | None]:
+    """The router's settings and the fallback of a configuration; those of the default one need no file."""
+    if name is None:
+        return RouterConfig(), None
+    from routerkit.config import GraphConfig
+
+    graph = GraphConfig.load(name)
+    return graph.router_config, graph.fallback

@@ -13,9 +13,9 @@ from routerkit.errors import ArtefactError, require
 
 if TYPE_CHECKING:
     from routerkit.artefact import Artefact
-    from routerkit.config import RouterConfig
     from routerkit.engines import Engine
     from routerkit.manifest import Precision
+    from routerkit.router_config import RouterConfig
 
 
 def load_engine(artefact: Artefact, config: RouterConfig) -> Engine:

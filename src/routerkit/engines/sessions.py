@@ -6,13 +6,11 @@ no barrier at which a busy neighbour makes everybody wait.
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import os
 import queue
 import threading
 import weakref
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
@@ -20,7 +18,7 @@ from routerkit.errors import OverloadError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
-    from concurrent.futures import Future
+    from concurrent.futures import Future, ThreadPoolExecutor
 
     from routerkit.engines import Engine, Scores
 
@@ -64,7 +62,7 @@ class Sessions:
         workers = min(self.size, len(batches))
         if workers < 2 or sum(len(batch) * len(batch[0]) for batch in batches) < MIN_PARALLEL_TOKENS:
             return [self._run(batch) for batch in batches]
-        with ThreadPoolExecutor(workers, thread_name_prefix="routerkit-bulk") as pool:
+        with _pool(workers, name="routerkit-bulk") as pool:
             return list(pool.map(self._run, batches))
 
     async def submit(self, call: Callable[[Engine], T]) -> T:
@@ -79,6 +77,8 @@ class Sessions:
 
     async def admit(self, call: Callable[[], T]) -> T:
         """`submit` for a call that borrows engines itself, or none."""
+        import asyncio  # who awaits this has it; who routes without an event loop starts sooner
+
         return await asyncio.wrap_future(self._accepted(call))
 
     def close(self) -> None:
@@ -110,7 +110,7 @@ class Sessions:
             if self._unfinished >= self.size + self._max_queue:
                 raise OverloadError(self._max_queue)
             if self._pool is None:
-                self._pool = ThreadPoolExecutor(self.size, thread_name_prefix="routerkit")
+                self._pool = _pool(self.size, name="routerkit")
             future = self._pool.submit(call)
             self._unfinished += 1
         future.add_done_callback(self._finished)
@@ -148,6 +148,13 @@ class Sessions:
             with self._lock:
                 self._loaded -= 1
             raise
+
+
+def _pool(workers: int, *, name: str) -> ThreadPoolExecutor:
+    # A single query needs no pool, and the import takes a tenth of a router's start.
+    from concurrent.futures import ThreadPoolExecutor
+
+    return ThreadPoolExecutor(workers, thread_name_prefix=name)
 
 
 def _lot(first: Engine) -> queue.LifoQueue[Engine]:
