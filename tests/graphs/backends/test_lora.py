@@ -122,6 +122,18 @@ def test_64_concurrent_requests_on_one_event_loop_answer_as_one_after_the_other(
     assert asyncio.run(together()) == [alone[job] for job in jobs]
 
 
+def test_requests_to_the_base_alone_are_answered_together_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    bare = load(None)
+    alone = [bare.invoke(question).text for question in QUESTIONS]
+    sizes = batch_sizes(bare, monkeypatch)
+
+    async def together() -> list[str]:
+        return [answer.text for answer in await asyncio.gather(*(bare.ainvoke(text) for text in QUESTIONS * 4))]
+
+    assert asyncio.run(together()) == alone * 4
+    assert max(sizes) > 1
+
+
 def test_requests_that_wait_are_answered_in_one_mixed_batch(
     heads: dict[str, ChatLoraModel], monkeypatch: pytest.MonkeyPatch
 ) -> None:
