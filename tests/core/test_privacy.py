@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from langchain_core.messages import HumanMessage
 
 from routerkit.privacy import KEY_VARIABLE, mask
-from routerkit.tracing.client import masked
+from routerkit.tracing.client import masked, without_parameters
 
 if TYPE_CHECKING:
     import pytest
@@ -52,3 +52,23 @@ def test_every_text_in_a_payload_is_masked_and_its_shape_is_kept() -> None:
         "error": {"type": "ValueError", "message": "[hidden]"},
     }
     assert found["other"] == ["[hidden]", "[bytes]", "[object]", None]
+
+
+def test_a_models_parameters_are_masked_and_its_name_and_the_callers_metadata_stay() -> None:
+    extra = {
+        "invocation_params": {"model": "gpt", "stop": [TEXT], "temperature": 0.5},
+        "options": {"tools": [{"description": TEXT}]},
+        "metadata": {"customer": "7", "model": "gpt", "stop": [TEXT], "ls_stop": [TEXT], "routerkit.route": "math"},
+        "batch_size": 1,
+    }
+    found = without_parameters(extra, "hidden")
+    assert "secret" not in str(found)
+    assert found["invocation_params"] == {"model": "gpt", "stop": ["[hidden]"], "temperature": 0.5}
+    assert found["metadata"] | {"stop": None, "ls_stop": None} == {
+        "customer": "7",
+        "model": "gpt",
+        "stop": None,
+        "ls_stop": None,
+        "routerkit.route": "math",
+    }
+    assert found["batch_size"] == 1

@@ -31,6 +31,12 @@ _STRUCTURE = frozenset({"type", "role", "id", "lc", "route", "category", "reason
 _KIND = ("lc", "type", "id", "name")
 """What a serialised object says about its class."""
 
+_MODEL = frozenset({"_type", "model", "model_name"})
+"""Parameters of a call that name a model; all others may hold texts: stop words, tools, whatever a model is made of."""
+
+_STOP = "ls_stop"
+"""The one parameter that LangChain writes into the metadata under another name."""
+
 _STRICTNESS: tuple[Content, ...] = ("full", "truncated", "hashed", "hidden")
 
 
@@ -65,7 +71,7 @@ def _nobody_has_one() -> bool:
 
 
 class _Client(langsmith.Client):
-    """A LangSmith client that masks texts in inputs, outputs, events and errors."""
+    """A LangSmith client that masks texts in inputs, outputs, parameters, events and errors."""
 
     def __init__(self, content: Content) -> None:
         self._content = content
@@ -99,11 +105,35 @@ class _Client(langsmith.Client):
             found["serialized"] = {key: found["serialized"][key] for key in _KIND if key in found["serialized"]}
         if found.get("events"):
             found["events"] = [self._masked_event(event) for event in found["events"]]
+        if found.get("extra"):
+            found["extra"] = without_parameters(found["extra"], self._content)
         return found
 
     def _masked_event(self, event: Mapping[str, Any]) -> dict[str, Any]:
         """An event's name and time describe it; its `kwargs` may hold a token or a retried error."""
         return {key: masked(value, self._content) if key == "kwargs" else value for key, value in event.items()}
+
+
+def without_parameters(extra: Mapping[str, Any], content: Content) -> dict[str, Any]:
+    """A copy of what a run carries beside its texts, with the texts in its model's parameters masked.
+
+    Metadata of the caller's own stays as it is: it is there to filter by.
+    """
+    found = dict(extra)
+    parameters = {_STOP}
+    for name in ("invocation_params", "options"):
+        if isinstance(found.get(name), Mapping):
+            parameters |= set(found[name])
+            found[name] = _masked_parameters(found[name], set(found[name]), content)
+    if isinstance(found.get("metadata"), Mapping):
+        # LangChain repeats there what the model was called with.
+        found["metadata"] = _masked_parameters(found["metadata"], parameters, content)
+    return found
+
+
+def _masked_parameters(fields: Mapping[str, Any], parameters: set[str], content: Content) -> dict[str, Any]:
+    secret = parameters - _MODEL
+    return {key: masked(value, content) if key in secret else value for key, value in fields.items()}
 
 
 def masked(value: object, content: Content) -> Any:  # noqa: ANN401 - any JSON value
