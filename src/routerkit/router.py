@@ -191,7 +191,7 @@ class Router:
         Raises:
             ConfigError: if the folder has content already.
         """
-        import shutil  # as asyncio above
+        import shutil
 
         target = Path(path)
         if target.exists() and (not target.is_dir() or any(target.iterdir())):
@@ -200,8 +200,7 @@ class Router:
         return target
 
     def __repr__(self) -> str:
-        manifest = self.artefact.manifest
-        return f"Router({manifest.name!r}, engine={self._engine.name!r}, categories={manifest.categories})"
+        return f"Router({self.artefact.manifest.name!r}, engine={self.engine_name!r}, categories={self.categories})"
 
     def _checked(self, queries: Sequence[str]) -> list[str]:
         if isinstance(queries, str):
