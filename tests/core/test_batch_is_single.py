@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,7 +19,7 @@ from routerkit.rows import read_rows
 from routerkit.store import starter_path
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from routerkit.decision import Decision
@@ -55,9 +56,15 @@ def outcome(decision: Decision) -> tuple[str, str, str]:
 
 
 @pytest.fixture(scope="module", params=["int8", "fp32", "int8, many sessions", "drifting"])
-def router(request: pytest.FixtureRequest, tiny_outside_folder: Path) -> Router:
-    """The tiny router with an out-of-domain score on each kind of engine."""
-    precision, _, many = request.param.partition(", ")
+def router(request: pytest.FixtureRequest, tiny_outside_folder: Path) -> Iterator[Router]:
+    """The tiny router with an out-of-domain score on each kind of engine; many sessions also share little work."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("routerkit.engines.sessions.MIN_PARALLEL_TOKENS", 0)
+        yield _router(request.param, tiny_outside_folder)
+
+
+def _router(kind: str, tiny_outside_folder: Path) -> Router:
+    precision, _, many = kind.partition(", ")
     if precision == "drifting":
         plain = Router.from_pretrained(tiny_outside_folder)
         return Router(
@@ -78,6 +85,15 @@ def company() -> list[str]:
     return [" ".join(rng.choice(WORDS, size=rng.integers(1, 5))) for _ in range(400)]
 
 
+@pytest.fixture(scope="module")
+def ties(tiny_outside_folder: Path) -> list[str]:
+    """Of twenty thousand queries the six with the least distance between the two most probable categories."""
+    rng = np.random.default_rng(4)
+    found = sorted({" ".join(rng.choice(WORDS, size=rng.integers(2, 6))) for _ in range(20_000)})
+    decisions = Router.from_pretrained(tiny_outside_folder).route_batch(found)
+    return [found[position] for position in nearest_to_a_tie(decisions, 6)]
+
+
 def check(router: Router, queries: list[str], policy: ThresholdPolicy) -> None:
     expected = [router.route_query(query, policy=policy) for query in queries]
     for ordered, alone in ((queries, expected), (queries[::-1], expected[::-1])):
@@ -96,13 +112,30 @@ def nearest_to_a_tie(decisions: list[Decision], count: int) -> list[int]:
 
 @pytest.mark.parametrize("size", SIZES)
 def test_queries_near_a_tie_keep_their_category_in_batches_of_every_size(
-    router: Router, company: list[str], size: int
+    router: Router, company: list[str], ties: list[str], size: int
 ) -> None:
-    singles = [router.route_query(query) for query in company]
-    for position in nearest_to_a_tie(singles, 6):
-        length = len(company[position].split())
-        alike = [query for query in company if len(query.split()) == length]
-        check(router, [company[position], *alike[: size - 1]], router.policy)
+    for query in ties:
+        length = len(query.split())
+        alike = [other for other in (*ties, *company, *ties) if len(other.split()) == length and other != query]
+        check(router, [query, *alike[: size - 1]], router.policy)
+
+
+def test_a_tie_was_found_that_the_allowed_drift_could_tip_over(ties: list[str], tiny_outside_folder: Path) -> None:
+    nearest = Router.from_pretrained(tiny_outside_folder).classify(ties[0])
+    first, second = sorted(nearest.probabilities.values())[:-3:-1]
+    assert first - second <= 2 * BATCH_DRIFT
+
+
+def test_many_threads_at_once_decide_as_one_does(router: Router, ties: list[str], company: list[str]) -> None:
+    queries = [*ties, *company[:60]]
+    expected = [router.route_query(query) for query in queries]
+    with ThreadPoolExecutor(8) as pool:
+        alone = pool.map(router.route_query, queries * 4)
+        together = pool.map(router.route_batch, [queries, queries[::-1]] * 4)
+        assert list(alone) == expected * 4
+        for number, found in enumerate(together):
+            mine = expected if number % 2 == 0 else expected[::-1]
+            assert [outcome(one) for one in found] == [outcome(one) for one in mine]
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -149,7 +182,8 @@ def test_only_queries_near_a_border_are_run_again(tiny_router: Router, company: 
         policy=tiny_router.policy,
         max_query_chars=1_000,
     )
-    router.route_batch(company)
+    threshold = tiny_router.route_query(company[0]).confidence
+    router.route_batch(company, policy=ThresholdPolicy(fallback="general", confidence_threshold=threshold))
     assert 0 < engine.alone < len(company) / 10
 
 
