@@ -63,10 +63,11 @@ def export(path: Path, corrected: bool, shape: str, output_file: str) -> None:
 def _review_all(reader: LogReader) -> int:
     """Ask until everything has been shown once or the person leaves; returns how many decisions were judged."""
     done: list[tuple[LoggedDecision, bool]] = []
+    waiting = reader.count_to_review()  # counted once: in a long log counting takes longer than a key should
     while (decision := reader.next_to_review()) is not None:
         if any(decision.query == earlier.query for earlier, _ in done):
             break  # only skipped queries are left
-        _show(decision, reader.count_to_review())
+        _show(decision, waiting - sum(judged for _, judged in done))
         key = _ask(decision)
         if key == _QUIT:
             break

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from time import time
 from typing import TYPE_CHECKING, Any
 
+from routerkit.errors import ConfigError
 from routerkit.log import schema
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Iterator
     from pathlib import Path
 
 _DISAGREES = "coalesce(json_extract(shadow, '$.route') <> route OR json_extract(shadow, '$.category') <> category, 0)"
-_TO_REVIEW = "reviewed IS NULL AND query IS NOT NULL AND text = 'full'"
+_JUDGED = "SELECT query FROM decisions WHERE reviewed IS NOT NULL AND query IS NOT NULL"
+_TO_REVIEW = f"reviewed IS NULL AND text = 'full' AND query NOT IN ({_JUDGED})"
+"""A text that was judged once need not be judged again when somebody asks it once more."""
+
 _ORDER = f"ORDER BY skipped, {_DISAGREES} DESC, reason = 'confident', confidence, seq LIMIT 1"
 
 
@@ -142,11 +146,13 @@ def reading(path: Path) -> Iterator[LogReader]:
     """A `LogReader` that is closed when the block ends.
 
     Raises:
-        ConfigError: as `LogReader` does.
+        ConfigError: as `LogReader` does, and if reading or judging fails on the way.
     """
     reader = LogReader(path)
     try:
         yield reader
+    except sqlite3.Error as error:
+        raise ConfigError(f"{path}: {schema.explain(error)}") from error
     finally:
         reader.close()
 

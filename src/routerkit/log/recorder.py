@@ -28,10 +28,22 @@ QUEUE_ROWS = 10_000
 EXIT_WAIT_S = 2.0
 """Longest wait at the end of the process for decisions that are not written yet."""
 
+GATHER_S = 0.1
+"""Decisions that come within this time are written together: a transaction for each would cost ten times as much, and
+compete with the query behind it for the processor. A flush ends the wait."""
+
 _BATCH_ROWS = 256
-_STOP = "stop"
-_Item = Entry | threading.Event | str
-"""A decision to write, a flush to report to, or the sign to end the thread."""
+
+
+class _Flush(threading.Event):
+    """Set when everything before it in the queue has been dealt with."""
+
+
+class _Stop(threading.Event):
+    """Asks the thread to end; set when it has, or when there turned out to be more to write."""
+
+
+_Item = Entry | _Flush | _Stop
 
 
 class DecisionLog:
@@ -39,8 +51,8 @@ class DecisionLog:
 
     `record` returns at once and promises nothing yet. A decision is *acknowledged* when its entry's `kept` is True, or
     when `flush` has returned True after it was recorded: then it is in the file exactly once, also if the process is
-    killed. The writing thread commits as fast as it can, so without `flush` a killed process loses the last fraction
-    of a second. At a normal end of the process the rest is written, for at most two seconds.
+    killed. The writing thread commits every tenth of a second, so without `flush` a killed process loses what was
+    decided in the last one. At a normal end of the process the rest is written, for at most two seconds.
 
     Args:
         config: where, and how much.
@@ -84,12 +96,13 @@ class DecisionLog:
             True if all are there; False if time ran out, or this process has ever given up a decision: then only
             `Entry.kept` tells which are there.
         """
-        done = threading.Event()
+        done = _Flush()
         deadline = None if timeout_s is None else monotonic() + timeout_s
         try:
             self._queue.put(done, timeout=timeout_s)
         except Full:
             return False
+        self._hurry.set()
         self._ensure_thread()
         in_time = done.wait(None if deadline is None else max(0.0, deadline - monotonic()))
         return in_time and not self.dropped
@@ -98,13 +111,19 @@ class DecisionLog:
         """Write what waits, for at most `timeout_s` seconds, and release the file; a later `record` opens it again."""
         if not self._thread_runs:
             return
+        deadline = None if timeout_s is None else monotonic() + timeout_s
         self.flush(timeout_s)
+        stop = _Stop()
         with contextlib.suppress(Full):
-            self._queue.put_nowait(_STOP)
+            self._queue.put_nowait(stop)
+            self._hurry.set()
+            self._ensure_thread()
+            stop.wait(None if deadline is None else max(0.0, deadline - monotonic()))
 
     def _reset(self) -> None:
         """A fresh queue without a thread: at the beginning, and in a forked child, where no thread lives on."""
         self._queue: Queue[_Item] = Queue(QUEUE_ROWS)
+        self._hurry = threading.Event()
         self._lock = threading.Lock()
         self._thread_runs = False
 
@@ -117,21 +136,29 @@ class DecisionLog:
 
     def _write(self) -> None:
         file = LogFile(self.config, self._shadow)
-        while True:
+        going_on = True
+        while going_on:
             batch = self._next_batch()
             self._write_batch(file, batch)
-            if _STOP in batch:
+            stops = [item for item in batch if isinstance(item, _Stop)]
+            if stops:
                 with self._lock:
-                    if self._queue.empty():
+                    going_on = not self._queue.empty()
+                    if not going_on:
                         file.close()
                         self._thread_runs = False
-                        return
+            for stop in stops:
+                stop.set()
 
     def _next_batch(self) -> list[_Item]:
         found = [self._queue.get()]
+        if isinstance(found[0], Entry):
+            self._hurry.wait(GATHER_S)
+        self._hurry.clear()  # whoever has set it had put his item into the queue before
         with contextlib.suppress(Empty):
             while len(found) < _BATCH_ROWS:
                 found.append(self._queue.get_nowait())
+            self._hurry.set()  # there may be more, and somebody who waits for it
         return found
 
     def _write_batch(self, file: LogFile, batch: list[_Item]) -> None:
@@ -142,7 +169,7 @@ class DecisionLog:
             for entry in entries:
                 entry.kept = True
         for item in batch:
-            if isinstance(item, threading.Event):
+            if isinstance(item, _Flush):
                 item.set()
 
     def _drop(self, entries: list[Entry], problem: str) -> None:

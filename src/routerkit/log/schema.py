@@ -20,6 +20,21 @@ BUSY_S = 30.0
 """Longest wait for another writer, in seconds; only the writing thread waits, never a query."""
 
 _RETRY_S = 0.02
+_RIGHTS = "the decision log cannot be written ({}); check the rights to the file and its folder"
+_DISK = "the decision log cannot be written ({}); check the disk, and how much room there is on it"
+_PROBLEMS = {
+    sqlite3.SQLITE_NOTADB: "is no decision log ({}); name another file in decision_log",
+    sqlite3.SQLITE_CORRUPT: "the decision log is damaged ({}); move it away, and rescue what can be read with: "
+    "sqlite3 FILE .recover",
+    sqlite3.SQLITE_READONLY: _RIGHTS,
+    sqlite3.SQLITE_CANTOPEN: _RIGHTS,
+    sqlite3.SQLITE_FULL: _DISK,
+    sqlite3.SQLITE_IOERR: _DISK,
+    sqlite3.SQLITE_BUSY: "the decision log is held by another process ({}); try again, or end that process",
+}
+_PRIMARY_CODE = 0xFF
+"""SQLite's codes say more in their higher bits; the lower ones tell the kind."""
+
 _CREATE = """
 CREATE TABLE IF NOT EXISTS decisions (
     seq INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -63,7 +78,13 @@ def create(path: Path) -> None:
             f"{path}: the decision log cannot be written ({error.strerror}); check decision_log and its folder"
         ) from error
     except sqlite3.Error as error:
-        raise ConfigError(f"{path}: is no decision log ({error}); name another file in decision_log") from error
+        raise ConfigError(f"{path}: {explain(error)}") from error
+
+
+def explain(error: sqlite3.Error) -> str:
+    """What is wrong with a log's file and what to do about it, to follow the file's name."""
+    code = getattr(error, "sqlite_errorcode", None) or 0  # errors of Python's own have none
+    return _PROBLEMS.get(code & _PRIMARY_CODE, "the decision log cannot be used ({})").format(error)
 
 
 def _create_patiently(path: Path, db: sqlite3.Connection) -> None:
@@ -105,21 +126,21 @@ def open_existing(path: Path) -> sqlite3.Connection:
     """Open a log for reading and reviewing.
 
     Raises:
-        ConfigError: if there is no such file, or it is no decision log of this version.
+        ConfigError: if there is no such file, it is damaged, or it is no decision log of this version.
     """
     if not path.is_file():
         raise ConfigError(f"{path}: no such decision log; give the file that decision_log names")
     try:
         db = connect(path)
+        try:
+            _check_version(path, db)
+            if not _version(db):
+                raise ConfigError(f"{path}: is no decision log; give the file that decision_log names")
+        except (ConfigError, sqlite3.Error):
+            db.close()
+            raise
     except sqlite3.Error as error:
-        raise ConfigError(f"{path}: is no decision log ({error}); give the file that decision_log names") from error
-    try:
-        _check_version(path, db)
-        if not _version(db):
-            raise ConfigError(f"{path}: is no decision log; give the file that decision_log names")
-    except ConfigError:
-        db.close()
-        raise
+        raise ConfigError(f"{path}: {explain(error)}") from error
     return db
 
 

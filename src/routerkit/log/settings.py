@@ -19,12 +19,14 @@ class LogConfig(Spec):
         text: what is kept of the query; reviewing and learning need `full`.
         max_days: decisions older than this many days are deleted, reviewed or not.
         max_rows: only so many decisions are kept, the latest ones.
+        max_mb: size of the file, in millions of bytes, above which the oldest decisions are deleted.
     """
 
     path: Path
     text: Content = "full"
     max_days: PositiveFloat = 90.0
     max_rows: PositiveInt = 100_000
+    max_mb: PositiveFloat = 1_000.0
 
 
 def _from_shorthand(value: object) -> object:

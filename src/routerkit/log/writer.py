@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from time import monotonic, time
 from typing import TYPE_CHECKING
 
+from routerkit.errors import ConfigError
 from routerkit.log import schema
 from routerkit.privacy import mask
 
@@ -19,13 +20,17 @@ if TYPE_CHECKING:
     from routerkit.shadow import Shadow
 
 PRUNE_EVERY = 1_000
-"""Rows between two looks for what is too old or too much: so many more than `max_rows` may be there at a time."""
+"""Rows between two looks for what is too old or too much: so many more than allowed may be there at a time."""
 
 PRUNE_EVERY_S = 600.0
 """Seconds after which the next row written is also an occasion to look."""
 
 _SECONDS_PER_DAY = 86_400
 _WAL_BYTES = 4_000_000
+_BYTES_PER_MB = 1_000_000
+_ROOM = 0.9
+"""A file that has grown too large is cut down to this share of what it may have, so that not every look deletes."""
+
 _INSERT = """
 INSERT OR IGNORE INTO decisions (
     id, time, router, version, artefact, threshold, category, confidence, route, reason, ood_score, probabilities,
@@ -80,7 +85,10 @@ class LogFile:
                 if db.in_transaction:
                     db.execute("ROLLBACK")
                 raise
-        except (sqlite3.Error, ValueError, TypeError) as error:  # the latter two: a value that SQLite or JSON refuses
+        except sqlite3.Error as error:
+            self.close()
+            return schema.explain(error)
+        except (ConfigError, ValueError, TypeError) as error:  # the latter two: a value that SQLite or JSON refuses
             self.close()
             return str(error)
         return None
@@ -93,6 +101,8 @@ class LogFile:
 
     def _open(self) -> sqlite3.Connection:
         if self._db is None:
+            if not self._config.path.is_file():
+                schema.create(self._config.path)  # somebody has moved it away; SQLite would make one without tables
             self._db = schema.connect(self._config.path)
             self._db.execute(f"PRAGMA journal_size_limit = {_WAL_BYTES}")
         return self._db
@@ -105,6 +115,18 @@ class LogFile:
         db.execute("DELETE FROM decisions WHERE time < ?", (time() - self._config.max_days * _SECONDS_PER_DAY,))
         latest = "SELECT seq FROM decisions ORDER BY seq DESC LIMIT 1 OFFSET ?"
         db.execute(f"DELETE FROM decisions WHERE seq <= ({latest})", (self._config.max_rows,))
+        self._shrink(db)
+
+    def _shrink(self, db: sqlite3.Connection) -> None:
+        """Delete the oldest decisions while the file is too large; it gives up the space at the commit."""
+        limit = self._config.max_mb * _BYTES_PER_MB
+        oldest = "SELECT seq FROM decisions ORDER BY seq LIMIT ?"
+        while (size := _bytes_used(db)) > limit:
+            rows = _number(db, "SELECT count(*) FROM decisions")
+            if not rows:
+                return
+            surplus = max(1, int(rows * (1 - _ROOM * limit / size)))
+            db.execute(f"DELETE FROM decisions WHERE seq IN ({oldest})", (surplus,))
 
     def _row(self, entry: Entry) -> tuple[object, ...]:
         seen, decision, text = entry.seen, entry.seen.decision, self._config.text
@@ -127,3 +149,12 @@ class LogFile:
             text,
             None if shadow is None else json.dumps(shadow, ensure_ascii=False),
         )
+
+
+def _bytes_used(db: sqlite3.Connection) -> int:
+    pages = _number(db, "PRAGMA page_count") - _number(db, "PRAGMA freelist_count")
+    return pages * _number(db, "PRAGMA page_size")
+
+
+def _number(db: sqlite3.Connection, statement: str) -> int:
+    return int(db.execute(statement).fetchone()[0])

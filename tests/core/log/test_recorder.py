@@ -147,6 +147,31 @@ def test_only_the_latest_decisions_are_kept(tmp_path: Path, monkeypatch: pytest.
     assert 50 <= len(found) < 60 + 10
 
 
+def test_a_file_that_grows_too_large_loses_its_oldest_decisions(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer, "PRUNE_EVERY", 50)
+    config = LogConfig(path=tmp_path / "log.sqlite", max_mb=0.5)
+    log = DecisionLog(config)
+    for number in range(400):
+        log.record(observation(f"{number} " + "long " * 600))  # 1.2 MB in all
+        if number % 25 == 0:
+            assert log.flush(10)
+    log.close(10)
+    with reading(config.path) as reader:
+        found = [int((row.query or "").split()[0]) for row in reader.rows()]
+    assert found == list(range(400 - len(found), 400))
+    assert 100 < len(found) < 220
+    assert 400_000 < config.path.stat().st_size < 500_000 + 75 * 4_000
+
+
+def test_a_closed_log_has_released_its_file(tmp_path: Path) -> None:
+    log = DecisionLog(LogConfig(path=tmp_path / "log.sqlite"))
+    log.record(observation())
+    log.close(10)
+    assert [path.name for path in tmp_path.iterdir()] == ["log.sqlite"]  # no write-ahead log beside it
+
+
 def test_the_file_is_private_and_shrinks_when_decisions_are_deleted(tmp_path: Path) -> None:
     path = written(tmp_path / "log.sqlite", *(observation("long " * 500 + str(n)) for n in range(500)))
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
@@ -197,7 +222,7 @@ def test_what_cannot_be_written_is_counted_and_never_acknowledged(
     lost = log.record(observation())
     assert not log.flush(10)
     assert (log.dropped, lost.kept) == (1, False)
-    assert "decisions are not logged: no such table" in caplog.text
+    assert "decisions are not logged: the decision log cannot be used (no such table" in caplog.text
     written(path, observation())
     kept = log.record(observation())
     assert not log.flush(10)  # one is still missing
