@@ -13,7 +13,7 @@ help:
 	@echo "make test      every feature once, under 5 minutes"
 	@echo "make test-all  also what is marked slow"
 	@echo "make check     ruff and mypy"
-	@echo "make bench     speed beside a Hugging Face pipeline"
+	@echo "make bench     speed beside other ways, about ten minutes (BENCH=--quick: two)"
 	@echo "make docs      write the generated documents again: JSON schema, command-line reference, picture of the graph"
 	@echo "make notebooks run the notebooks of examples/ and store their outputs, some minutes"
 	@echo "make starter   rebuild the starter router (DATA=folder of train.jsonl, ENCODER=folder of all-MiniLM-L6-v2)"
@@ -41,7 +41,7 @@ check: $(STAMP)
 	$(BIN)/mypy
 
 bench: $(STAMP)
-	$(BIN)/python tests/benchmarks/bench.py
+	$(BIN)/python -m tests.benchmarks.bench $(BENCH)
 
 docs: $(STAMP)
 	$(BIN)/python -m routerkit.cli.reference

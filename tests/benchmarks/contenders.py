@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 from safetensors.numpy import save_file
 from sklearn.feature_extraction.text import TfidfVectorizer
@@ -20,6 +22,7 @@ from routerkit.export.graph import Shape
 from routerkit.export.ranges import measure_ranges, write_ranges
 from routerkit.rows import read_rows
 from routerkit.tokenization import QueryTokenizer
+from tests.benchmarks.names import BASE, BULK_1, BULK_32, FP32, INT8, SEMANTIC, TORCH, WORDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,8 +31,10 @@ if TYPE_CHECKING:
     Single = Callable[[str], str]
     Bulk = Callable[[list[str]], list[str]]
 
-BASE = "transformers.pipeline"
 FULL_SIZE = {"n_layers": 6, "n_heads": 12, "dim": 768, "hidden_dim": 3072}
+LEAST_AGREEMENT = 0.98
+"""Of the int8 graph with the pipeline, on a few hundred queries; `routerkit train` is stricter, on more."""
+
 UTTERANCES = 10
 """Examples of each category that semantic-router compares a query with, as its documentation does."""
 
@@ -60,20 +65,22 @@ def full_size(checkpoint: Path, folder: Path) -> Path:
 
 def one_by_one(checkpoint: Path) -> dict[str, Single]:
     """From one query to its category; the base of the ratios comes first."""
-    found: dict[str, Single] = {BASE: _pipeline(checkpoint)}
+    found: dict[str, Single] = {BASE: pipeline_of(checkpoint)}
     for name, settings in (("int8", {"precision": "int8"}), ("fp32", {"precision": "fp32"}), ("torch", {})):
         engine = {"engine": "torch"} if name == "torch" else settings
         router = Router.from_pretrained(checkpoint, config=RouterConfig.model_validate(engine))
         found[f"routerkit {name}"] = lambda query, router=router: router.route_query(query).category
     words = _words(checkpoint)
-    found["TF-IDF + logistic regression"] = lambda query: str(words.predict([query])[0])
-    if find_spec("semantic_router") is not None:
-        found["semantic-router, same encoder"] = _semantic_router(checkpoint)
+    found[WORDS] = lambda query: str(words.predict([query])[0])
+    if find_spec("semantic_router") is None:
+        print(f"left out: {SEMANTIC}; it is not installed: pip install semantic-router==1.1.1", file=sys.stderr)
+    else:
+        found[SEMANTIC] = _semantic_router(checkpoint)
     return found
 
 
 def in_bulk(checkpoint: Path, cores: int) -> dict[str, Bulk]:
-    """From many queries to their categories."""
+    """From many queries to their categories; several sessions only where there are several cores."""
     hugging_face = pipeline("text-classification", model=str(checkpoint), device="cpu")
 
     def piped(queries: list[str], size: int) -> list[str]:
@@ -81,21 +88,49 @@ def in_bulk(checkpoint: Path, cores: int) -> dict[str, Bulk]:
             return [str(found["label"]) for found in hugging_face(queries, batch_size=size)]
 
     found: dict[str, Bulk] = {
-        f"{BASE}, batch 32": lambda queries: piped(queries, 32),
-        f"{BASE}, batch 1": lambda queries: piped(queries, 1),
+        BULK_32: lambda queries: piped(queries, 32),
+        BULK_1: lambda queries: piped(queries, 1),
     }
-    for sessions in sorted({1, cores}):
-        for precision in ("int8", "fp32"):
-            config = RouterConfig.model_validate({"precision": precision, "sessions": sessions})
-            router = Router.from_pretrained(checkpoint, config=config)
-            name = f"routerkit {precision}" + (f", {sessions} sessions" if sessions > 1 else "")
-            found[name] = lambda queries, router=router: [one.category for one in router.route_batch(queries)]
+    for sessions, precision in [(1, "int8"), (1, "fp32"), *([(2, "int8")] if cores > 1 else [])]:
+        config = RouterConfig.model_validate({"precision": precision, "sessions": sessions})
+        router = Router.from_pretrained(checkpoint, config=config)
+        name = f"routerkit {precision}" + (f", {sessions} sessions" if sessions > 1 else "")
+        found[name] = lambda queries, router=router: [one.category for one in router.route_batch(queries)]
     words = _words(checkpoint)
-    found["TF-IDF + logistic regression"] = lambda queries: [str(name) for name in words.predict(queries)]
+    found[WORDS] = lambda queries: [str(name) for name in words.predict(queries)]
     return found
 
 
-def _pipeline(checkpoint: Path) -> Single:
+def check_equal(single: dict[str, Single], checkpoint: Path, queries: list[str], *, real: bool) -> dict[str, float]:
+    """Stop unless contenders with the same weights see as many tokens and decide alike, so that nobody does less.
+
+    Args:
+        single: the contenders.
+        checkpoint: their weights and tokenizer.
+        queries: what they will be given.
+        real: whether the weights are trained ones; random ones put queries next to ties, where rounding decides.
+
+    Returns:
+        the share of queries on which each agrees with the pipeline.
+    """
+    theirs = AutoTokenizer.from_pretrained(checkpoint)
+    limit = artefact.read(checkpoint).manifest.max_tokens
+    ours = QueryTokenizer.from_file(checkpoint / artefact.TOKENIZER, max_tokens=limit)
+    if ours.encode_batch(queries) != theirs(queries)["input_ids"]:
+        raise SystemExit("the tokenizers see different tokens, so speeds cannot be compared")
+    expected = [single[BASE](query) for query in queries]
+    agreed = {}
+    for name in (BASE, INT8, FP32, TORCH):
+        classify = single[name]
+        agreed[name] = float(np.mean([classify(query) == one for query, one in zip(queries, expected, strict=True)]))
+        least = 1.0 if name != INT8 else LEAST_AGREEMENT if real else 0.0
+        if agreed[name] < least:
+            raise SystemExit(f"{name} agrees on {agreed[name]:.1%} of the queries only, so its speed means nothing")
+    return agreed
+
+
+def pipeline_of(checkpoint: Path) -> Single:
+    """`transformers.pipeline` as its documentation has it, without gradients."""
     hugging_face = pipeline("text-classification", model=str(checkpoint), device="cpu")
 
     def run(query: str) -> str:

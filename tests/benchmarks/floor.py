@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,42 +23,57 @@ ROWS = 16
 STREAM_BYTES = 256 << 20
 
 
-def floor(checkpoint: Path, tokens: float, repeats: int) -> dict[str, float]:
-    """Least seconds for one query of `tokens` tokens on one core: `alone` and in a batch, for int8 and fp32.
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What this machine can do on one core.
 
-    Every weight of a matrix is multiplied once for each token (two operations), and read once for a query alone.
-    What the last layer leaves out, and attention, are not counted.
+    Attributes:
+        rates: operations in a second of the fastest matrix product of any library, for `int8` and `fp32`.
+        libraries: which library that was, and the shape.
+        bandwidth: bytes that one core reads from memory in a second.
     """
+
+    rates: dict[str, float]
+    libraries: dict[str, str]
+    bandwidth: float
+
+
+def measure_limits(checkpoint: Path, repeats: int) -> Limits:
+    """Time products at the model's own shapes and at a large one, and a sum over more memory than any cache holds."""
     settings = json.loads((checkpoint / artefact.CONFIG).read_text(encoding="utf-8"))
     dim, wide = settings["dim"], settings["hidden_dim"]
-    weights = settings["n_layers"] * (4 * dim * dim + 2 * dim * wide)
-    rates = best_rates(dim, wide, repeats)
-    bandwidth = stream_rate(repeats)
+    rates, libraries = {"int8": 0.0, "fp32": 0.0}, {"int8": "", "fp32": ""}
+    for shape in ((ROWS, dim, wide), (512, dim, wide), (512, wide, dim), (1024, 1024, 1024)):
+        work = 2.0 * np.prod(shape)
+        for kind, library, call in _products(*shape):
+            rate = work / _best_seconds(call, repeats)
+            if rate > rates[kind]:
+                rates[kind], libraries[kind] = rate, f"{library}, {' x '.join(map(str, shape))}"
+    numbers = np.ones(STREAM_BYTES // 8)
+    return Limits(rates, libraries, STREAM_BYTES / _best_seconds(numbers.sum, repeats))
+
+
+def floor(checkpoint: Path, lengths: list[int], limits: Limits) -> dict[str, float]:
+    """Least seconds for one query on one core, alone and in bulk, for int8 and fp32.
+
+    Every weight is multiplied once for each token that needs it, two operations each, and read once for a query alone.
+    The last layer's queries, mixing and feed-forward are needed for the first token only. Attention is not counted.
+    """
+    settings = json.loads((checkpoint / artefact.CONFIG).read_text(encoding="utf-8"))
+    dim, wide, layers = settings["dim"], settings["hidden_dim"], settings["n_layers"]
+    tokens = float(np.mean(lengths))
+    layer = 4 * dim * dim + 2 * dim * wide
+    products = tokens * ((layers - 1) * layer + 2 * dim * dim) + (layer - 2 * dim * dim) + dim * dim
+    weights = layers * layer + dim * dim
     found = {}
     for kind, size in (("int8", 1), ("fp32", 4)):
-        compute = 2 * weights * tokens / rates[kind]
+        compute = 2 * products / limits.rates[kind]
         found[f"{kind} in bulk"] = compute
-        found[f"{kind} alone"] = max(compute, weights * size / bandwidth)
+        found[f"{kind} alone"] = max(compute, weights * size / limits.bandwidth)
     return found
 
 
-def best_rates(dim: int, wide: int, repeats: int) -> dict[str, float]:
-    """Operations a second of the fastest library, at this model's shape or at a large one."""
-    rates = {"int8": 0.0, "fp32": 0.0}
-    for shape in ((ROWS, dim, wide), (512, dim, wide), (1024, 1024, 1024)):
-        work = 2.0 * np.prod(shape)
-        for kind, call in _products(*shape):
-            rates[kind] = max(rates[kind], work / _median_seconds(call, repeats))
-    return rates
-
-
-def stream_rate(repeats: int) -> float:
-    """Bytes a second that one core reads from memory."""
-    numbers = np.ones(STREAM_BYTES // 8)
-    return STREAM_BYTES / _median_seconds(numbers.sum, repeats)
-
-
-def _products(rows: int, inner: int, columns: int) -> list[tuple[str, Callable[[], object]]]:
+def _products(rows: int, inner: int, columns: int) -> list[tuple[str, str, Callable[[], object]]]:
     rng = np.random.default_rng(0)
     left = rng.standard_normal((rows, inner), dtype=np.float32)
     right = rng.standard_normal((inner, columns), dtype=np.float32)
@@ -65,12 +81,16 @@ def _products(rows: int, inner: int, columns: int) -> list[tuple[str, Callable[[
     signed = rng.integers(-127, 127, right.shape).astype(np.int8)
     a, b = torch.from_numpy(left), torch.from_numpy(right)
     float_session, int_session = _session("MatMul", right), _session("MatMulInteger", signed)
-    return [
-        ("fp32", lambda: left @ right),
-        ("fp32", lambda: a @ b),
-        ("fp32", lambda: float_session.run(None, {"x": left})),
-        ("int8", lambda: int_session.run(None, {"x": unsigned})),
+    found: list[tuple[str, str, Callable[[], object]]] = [
+        ("fp32", "NumPy", lambda: left @ right),
+        ("fp32", "torch", lambda: a @ b),
+        ("fp32", "ONNX Runtime", lambda: float_session.run(None, {"x": left})),
+        ("int8", "ONNX Runtime", lambda: int_session.run(None, {"x": unsigned})),
     ]
+    if hasattr(torch, "_int_mm") and rows > ROWS:  # private, and refuses a few rows, but it is oneDNN's own product
+        c, d = torch.from_numpy(rng.integers(-127, 127, left.shape).astype(np.int8)), torch.from_numpy(signed)
+        found.append(("int8", "torch", lambda: torch._int_mm(c, d)))
+    return found
 
 
 def _session(op: str, right: np.ndarray) -> onnxruntime.InferenceSession:
@@ -90,10 +110,11 @@ def _session(op: str, right: np.ndarray) -> onnxruntime.InferenceSession:
     return onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
 
 
-def _median_seconds(call: Callable[[], object], repeats: int) -> float:
+def _best_seconds(call: Callable[[], object], repeats: int) -> float:
+    """The shortest of some runs: a limit is what the machine can do when nobody disturbs it."""
     seconds = []
     for _ in range(repeats + 1):
         started = time.perf_counter()
         call()
         seconds.append(time.perf_counter() - started)
-    return float(np.median(seconds[1:]))
+    return min(seconds[1:])

@@ -1,4 +1,4 @@
-"""Memory of `routerkit batch` does not grow with the file. `tests/benchmarks/bulk.py` shows it on a million rows."""
+"""Memory of `routerkit batch` does not grow with the file; `tests/benchmarks/million.py` shows it on a million rows."""
 
 from __future__ import annotations
 
