@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from routerkit.cli.options import RouterOptions, open_router
+from routerkit.cli.output import harmless
 from routerkit.compare import Comparison, Figure
 from routerkit.compare import compare as measure
 from routerkit.decision import rounded
@@ -70,7 +71,7 @@ def _show(found: Comparison) -> None:
     for change in found.changes:
         click.echo(f"\n{change.count:,} from {change.old} to {change.new}, for example:")
         for query in change.examples:
-            click.echo("  " + " ".join(query.split())[:_SHOWN_CHARS])
+            click.echo("  " + harmless(" ".join(query.split()))[:_SHOWN_CHARS])
     click.echo("\non judged rows, old -> new")
     for name in ("accuracy", "harm", "recall"):
         figure: Figure = getattr(found, name)

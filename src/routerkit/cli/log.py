@@ -9,7 +9,7 @@ from typing import IO, TYPE_CHECKING
 
 import click
 
-from routerkit.cli.output import note
+from routerkit.cli.output import bar, harmless, note
 from routerkit.errors import DataError
 from routerkit.log.exporting import decision_lines, training_lines
 from routerkit.log.reading import LoggedDecision, LogReader, reading
@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _ACCEPT, _OUTSIDE, _SKIP, _BACK, _QUIT = "a", "o", "s", "b", "q"
+_CATEGORY_KEYS = "123456789cdefghijklmnprtuvwxyz"
+"""A key for each category, as many as there are keys; none that means something else."""
+
+_SHOWN_LINES, _SHOWN_CHARS = 12, 2_000
 _FILE = click.Path(path_type=Path)
 _log_option = click.option("--log", "path", type=_FILE, required=True, help="The file that decision_log names.")
 
@@ -36,6 +40,8 @@ def review(path: Path) -> None:
     decisions on the same text. Without a terminal, standard input gives one answer a line.
     """
     with reading(path) as reader:
+        if not reader.count_to_review():
+            note("nothing to review: every query whose text the log keeps has been judged; decision_log.text says how")
         judged = _review_all(reader)
         note(f"{judged:,} judged, {reader.count_to_review():,} to go")
 
@@ -83,7 +89,9 @@ def _take(reader: LogReader, decision: LoggedDecision, key: str) -> bool:
     if key == _SKIP:
         reader.skip(decision)
         return False
-    reader.judge(decision, _label(decision, key))
+    label = _label(decision, key)
+    reader.judge(decision, label)
+    click.echo(f"  = {label or 'none of them'}")
     return True
 
 
@@ -92,33 +100,54 @@ def _label(decision: LoggedDecision, key: str) -> str | None:
         return None
     if key == _ACCEPT:
         return decision.category
-    return list(decision.probabilities)[int(key) - 1]
+    return _choices(decision)[key]
+
+
+def _choices(decision: LoggedDecision) -> dict[str, str]:
+    return dict(zip(_CATEGORY_KEYS, decision.probabilities, strict=False))
 
 
 def _show(decision: LoggedDecision, left: int) -> None:
-    click.echo(f"\n({left:,} to go) {decision.query}")
-    click.echo(f"  {decision.category} {decision.confidence:.2f} -> {decision.route} ({decision.reason})")
+    first, *more = _excerpt(decision.query or "")
+    click.echo(f"\n({left:,} to go) " + click.style(first, bold=True))
+    for line in more:
+        click.echo("  " + click.style(line, bold=True))
+    click.echo(f"  went to {decision.route} ({decision.reason})")
     if decision.shadow:
         seen = decision.shadow
-        click.echo("  the candidate: " + (seen.get("error") or f"{seen['category']} {seen['confidence']:.2f}"))
-    names = "  ".join(f"{number} {name}" for number, name in enumerate(decision.probabilities, start=1))
-    click.echo(f"  a accept {decision.category}   {names}   o none of them   s skip   b back   q quit")
+        told = seen.get("error") or f"{seen['category']} {seen['confidence']:.2f} -> {seen['route']}"
+        click.echo(f"  the candidate: {harmless(told)}")
+    width = max(map(len, decision.probabilities))
+    for key, name in _choices(decision).items():
+        probability = decision.probabilities[name]
+        line = f"    {key}  {name:<{width}}  {probability:4.2f}  {bar(probability)}".rstrip()
+        click.echo(click.style(line, bold=name == decision.category))
+    click.echo(f"  a accept {decision.category}   o none of them   s skip   b back   q quit")
+
+
+def _excerpt(query: str) -> list[str]:
+    """The lines of a query that a screen has room for."""
+    lines = harmless(query[:_SHOWN_CHARS]).strip().split("\n")
+    cut = len(lines) > _SHOWN_LINES or len(query) > _SHOWN_CHARS
+    return [*lines[:_SHOWN_LINES], "[...]"] if cut else lines
 
 
 def _ask(decision: LoggedDecision) -> str:
-    numbers = [str(number) for number in range(1, min(len(decision.probabilities), 9) + 1)]
-    allowed = {_ACCEPT, _OUTSIDE, _SKIP, _BACK, _QUIT, *numbers}
+    allowed = [*_choices(decision), _ACCEPT, _OUTSIDE, _SKIP, _BACK, _QUIT]
     while True:
         key = _key()
         if key in allowed:
             return key
-        note(f"press one of: {' '.join(sorted(allowed))}")
+        note(f"press one of: {' '.join(allowed)}")
 
 
 def _key() -> str:
-    """One key at a terminal; elsewhere the first character of a line, and the end of the input means quit."""
+    """One key at a terminal; elsewhere the first character of a line. The end of the input means quit."""
     if sys.stdin.isatty():
-        return click.getchar().lower()
+        try:
+            return click.getchar().lower()
+        except EOFError:  # Ctrl-D
+            return _QUIT
     line = sys.stdin.readline()
     return line.strip()[:1].lower() if line else _QUIT
 

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from routerkit.decision import Decision
 
 _BAR_WIDTH = 30
+_STRANGE = "\N{REPLACEMENT CHARACTER}"
 
 
 def note(text: str) -> None:
@@ -23,6 +24,17 @@ def complain(text: str) -> None:
     note("error: " + " ".join(text.split()))
 
 
+def harmless(text: str) -> str:
+    """A text of strangers as a terminal may show it: what would steer the terminal is replaced, lines stay lines."""
+    lines = text.replace("\r\n", "\n").expandtabs(4)
+    return "".join(char if char.isprintable() or char == "\n" else _STRANGE for char in lines)
+
+
+def bar(probability: float) -> str:
+    """A probability as a bar."""
+    return "█" * round(probability * _BAR_WIDTH)
+
+
 def show_decision(decision: Decision, *, as_json: bool) -> None:
     """Print one decision: a small picture at a terminal, one line of JSON elsewhere or on request."""
     if as_json or not sys.stdout.isatty():
@@ -31,5 +43,4 @@ def show_decision(decision: Decision, *, as_json: bool) -> None:
     click.echo(f"{decision.category}  {decision.confidence:.2f}  ->  {decision.route}  ({decision.reason})")
     width = max(map(len, decision.probabilities))
     for name, probability in sorted(decision.probabilities.items(), key=lambda item: -item[1]):
-        bar = "█" * round(probability * _BAR_WIDTH)
-        click.echo(f"  {name:<{width}}  {probability:5.3f}  {bar}")
+        click.echo(f"  {name:<{width}}  {probability:5.3f}  {bar(probability)}")

@@ -9,10 +9,12 @@ import subprocess
 import sys
 import time
 from contextlib import closing
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
+from routerkit.log import DecisionLog, LogConfig
 from routerkit.log.reading import reading
 from routerkit.rows import read_rows
 from tests.cli import call
@@ -53,7 +55,7 @@ def exported(log: Path) -> list[tuple[str, str | None]]:
 def test_disagreeing_decisions_come_first_then_the_uncertain_ones(log: Path) -> None:
     found = call("log", "review", "--log", log, stdin=b"a\n" * 5)
     assert shown(found.stdout) == ["disputed", "least sure", "outside", "unsure", "sure"]
-    assert "the candidate: general 0.80" in found.stdout
+    assert "the candidate: general 0.80 -> general" in found.stdout
     assert found.stderr == "5 judged, 0 to go\n"
 
 
@@ -76,6 +78,41 @@ def test_a_skipped_query_comes_back_last(log: Path) -> None:
     assert shown(call("log", "review", "--log", log).stdout) == ["disputed"]
 
 
+def test_what_was_judged_once_does_not_come_up_when_it_is_asked_again(log: Path) -> None:
+    call("log", "review", "--log", log, stdin=b"a\nq\n")
+    written(log, observation("disputed", confidence=0.1))
+    assert shown(call("log", "review", "--log", log).stdout) == ["least sure"]
+
+
+def test_what_steers_a_terminal_is_not_passed_on_and_long_queries_are_cut(tmp_path: Path) -> None:
+    query = "why\x1b[2Jnot\r\n\tindented\n" + "more\n" * 50
+    found = call("log", "review", "--log", written(tmp_path / "log.sqlite", observation(query)))
+    assert shown(found.stdout) == ["why\ufffd[2Jnot"]
+    assert "      indented\n  more\n" in found.stdout
+    assert "\x1b" not in found.stdout
+    assert found.stdout.count("more") == 10
+    assert "  [...]\n" in found.stdout
+
+
+def test_every_category_has_a_key_also_if_there_are_more_than_nine(tmp_path: Path) -> None:
+    seen = observation("many")
+    names = [f"desk {number}" for number in range(20)]
+    many = replace(seen, decision=replace(seen.decision, probabilities=dict.fromkeys(names, 0.05)))
+    log = written(tmp_path / "log.sqlite", many)
+    assert "    y" not in call("log", "review", "--log", log).stdout
+    call("log", "review", "--log", log, stdin=b"c\n")
+    assert exported(log) == [("many", "desk 9")]
+
+
+def test_a_log_with_nothing_to_review_says_why(tmp_path: Path) -> None:
+    log = DecisionLog(LogConfig(path=tmp_path / "log.sqlite", text="hidden"))
+    log.record(observation())
+    log.close(10)
+    found = call("log", "review", "--log", log.config.path)
+    assert found.stderr.startswith("nothing to review")
+    assert found.status == 0
+
+
 def test_going_back_takes_the_last_answer_back(log: Path) -> None:
     found = call("log", "review", "--log", log, stdin=b"a\nb\n2\nq\n")
     assert shown(found.stdout) == ["disputed", "least sure", "disputed", "least sure"]
@@ -84,7 +121,7 @@ def test_going_back_takes_the_last_answer_back(log: Path) -> None:
 
 def test_a_wrong_key_is_answered_with_the_right_ones(log: Path) -> None:
     found = call("log", "review", "--log", log, stdin=b"x\n7\na\nq\n")
-    assert found.stderr.count("press one of: 1 2 a b o q s") == 2
+    assert found.stderr.count("press one of: 1 2 a o s b q") == 2
     assert len(exported(log)) == 1
 
 
