@@ -59,11 +59,11 @@ def test_what_is_not_near_a_border_is_decided_alike_after_any_drift(
 )
 def test_ties_and_both_thresholds_are_borders(probabilities: list[float], ood_score: float | None, near: bool) -> None:
     policy = ThresholdPolicy(fallback="general", confidence_threshold=0.5, ood_threshold=0.6)
-    assert is_near_border(belief(probabilities, ood_score), policy) == near
+    assert is_near_border(belief(probabilities, ood_score), policy, drift=0.005) == near
 
 
 def test_a_threshold_of_one_category_is_a_border_for_that_category_only() -> None:
     policy = ThresholdPolicy(fallback="general", category_thresholds={"math": 0.9, "code": 0.8})
-    assert is_near_border(belief([0.902, 0.05, 0.048]), policy)
-    assert not is_near_border(belief([0.802, 0.1, 0.098]), policy)
-    assert is_near_border(belief([0.1, 0.802, 0.098]), policy)
+    assert is_near_border(belief([0.902, 0.05, 0.048]), policy, drift=0.005)
+    assert not is_near_border(belief([0.802, 0.1, 0.098]), policy, drift=0.005)
+    assert is_near_border(belief([0.1, 0.802, 0.098]), policy, drift=0.005)

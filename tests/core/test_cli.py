@@ -268,7 +268,7 @@ def test_the_program_runs_as_a_process_of_its_own_outside_the_checkout(
     assert good.stderr == ""
 
 
-def test_a_reader_that_goes_away_causes_no_traceback(tiny_router_folder: Path, tmp_path: Path) -> None:
+def test_a_reader_that_goes_away_is_no_failure(tiny_router_folder: Path, tmp_path: Path) -> None:
     rows = tmp_path / "rows.jsonl"
     rows.write_text('{"query": "what is the sum"}\n' * 2_000)
     command = [*_PROGRAM, "batch", "--input-file", str(rows), "--model", str(tiny_router_folder)]
@@ -276,5 +276,4 @@ def test_a_reader_that_goes_away_causes_no_traceback(tiny_router_folder: Path, t
     os.close(read_end)
     with os.fdopen(write_end, "wb") as closed:
         found = subprocess.run(command, stdout=closed, stderr=subprocess.PIPE, text=True, check=False)
-    assert "Traceback" not in found.stderr
-    assert "BrokenPipe" not in found.stderr
+    assert (found.returncode, found.stderr) == (0, "")

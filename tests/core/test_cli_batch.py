@@ -161,6 +161,31 @@ def test_the_input_file_is_never_overwritten(tiny_router_folder: Path, tmp_path:
         assert source.read_bytes() == before
 
 
+@pytest.mark.parametrize("name", ["rows.tsv", "rows.xlsx", "rows.jsonl.gz"])
+def test_a_name_that_promises_another_format_is_refused(tiny_router_folder: Path, tmp_path: Path, name: str) -> None:
+    source = _write(tmp_path / "in.jsonl", [{"query": "sum"}])
+    found = call("batch", "--input-file", source, "--output-file", tmp_path / name, "--model", tiny_router_folder)
+    assert found.status == 1
+    assert f"{tmp_path / name}: .{name.rpartition('.')[2]} is not read or written here" in found.error
+    assert "give --output-format" in found.error
+    assert not (tmp_path / name).exists()
+    other = _write(tmp_path / name, [{"query": "sum"}])
+    assert "give --input-format" in call("batch", "--input-file", other, "--model", tiny_router_folder).error
+    arguments = ["--input-file", other, "--input-format", "jsonl", "--model", tiny_router_folder]
+    assert call("batch", *arguments).status == 0
+
+
+def test_a_folder_for_bad_rows_that_is_not_there_is_named_before_the_work(
+    tiny_router_folder: Path, tmp_path: Path
+) -> None:
+    source, target = _write(tmp_path / "in.jsonl", [{"query": "sum"}]), tmp_path / "out.jsonl"
+    arguments = ["--input-file", source, "--output-file", target, "--errors-file", tmp_path / "nowhere" / "bad.jsonl"]
+    found = call("batch", *arguments, "--model", tiny_router_folder)
+    assert found.status == 1
+    assert "bad.jsonl: cannot be written (there is no such folder); check --errors-file" in found.error
+    assert not target.exists()
+
+
 def test_results_and_bad_rows_do_not_share_a_file(tiny_router_folder: Path, tmp_path: Path) -> None:
     source, target = _write(tmp_path / "in.jsonl", [{"query": "sum"}]), tmp_path / "out.jsonl"
     arguments = ["--input-file", source, "--output-file", target, "--errors-file", target]

@@ -178,7 +178,7 @@ class CsvSource(_LineSource):
         columns = self.columns or []
         if len(fields) != len(columns):
             raise DataError(self._lines.name, line, f"has {len(fields)} fields, the header names {len(columns)}")
-        if any("\udc80" <= char <= "\udcff" for field in fields if not field.isascii() for char in field):
+        if any(_is_no_text(field) for field in fields):
             raise DataError(self._lines.name, line, "is not UTF-8 text")
         return dict(zip(columns, fields, strict=True))
 
@@ -195,6 +195,8 @@ class CsvSource(_LineSource):
         except csv.Error as error:
             raise self._explained(1, error) from error
         columns = [name.strip() for name in columns]
+        if any(_is_no_text(name) for name in columns):
+            raise DataError(self._lines.name, 1, "is not UTF-8 text; save the file as UTF-8")
         if columns and QUERY not in columns:
             raise DataError(
                 self._lines.name, 1, f"the header has no column {QUERY!r}, found {columns}; commas separate columns"
@@ -202,6 +204,11 @@ class CsvSource(_LineSource):
         if len(set(columns)) != len(columns):
             raise DataError(self._lines.name, 1, f"every column needs a name of its own, found {columns}")
         return columns
+
+
+def _is_no_text(field: str) -> bool:
+    """Whether there were bytes in it that are no UTF-8; see `_Record`."""
+    return not field.isascii() and any("\udc80" <= char <= "\udcff" for char in field)
 
 
 class _Record:

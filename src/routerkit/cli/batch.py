@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _FORMATS: dict[str, Format] = {"jsonl": "jsonl", "csv": "csv", "parquet": "parquet"}
 _FORMAT = click.Choice(["auto", *_FORMATS])
+_OTHER_SUFFIXES = {".tsv", ".xlsx", ".xls", ".ods", ".gz", ".bz2", ".xz", ".zst", ".zip", ".arrow", ".feather"}
 _COMPLAINTS = 20
 """Bad rows shown on stderr where a file holds them all."""
 
@@ -55,8 +56,8 @@ def batch(
         input_file=input_file,
         output_file=output_file,
         errors_file=errors_file or (f"{output_file}.errors.jsonl" if is_regular(output_file) else None),
-        input_format=_format(input_format, input_file),
-        output_format=_format(output_format, output_file),
+        input_format=_format(input_format, input_file, "--input-format"),
+        output_format=_format(output_format, output_file, "--output-format"),
         resume=resume,
     )
     _check_files(job)
@@ -131,12 +132,25 @@ def _show_nothing(progress: Progress) -> None:
     del progress
 
 
-def _format(given: str, name: str) -> Format:
-    return format_of(name) if given == "auto" else _FORMATS[given]
+def _format(given: str, name: str, option: str) -> Format:
+    """The format of a file. A name that promises one which is not spoken here would be read or written as JSONL."""
+    if given != "auto":
+        return _FORMATS[given]
+    suffix = Path(name).suffix.lower()
+    if suffix in _OTHER_SUFFIXES:
+        raise DataError(
+            name, None, f"{suffix} is not read or written here; use JSONL, CSV or Parquet, or give {option}"
+        )
+    return format_of(name)
 
 
 def _check_files(job: Job) -> None:
-    """Refuse to write over the input, or two files into one."""
+    """Refuse to write over the input, two files into one, or bad rows where there is no folder."""
+    # Bad rows may come after hours, and then it is late to learn that they have no place.
+    # Beside the output they have none if the output has none, which is said about the output.
+    folder = Path(job.errors_file or job.output_file).parent
+    if folder != Path(job.output_file).parent and not folder.is_dir():
+        raise DataError(str(job.errors_file), None, "cannot be written (there is no such folder); check --errors-file")
     names = {"--input-file": job.input_file, "--output-file": job.output_file, "--errors-file": job.errors_file}
     files = {option: Path(name).resolve() for option, name in names.items() if name not in {None, "-"}}
     for option, other in (("--output-file", "--input-file"), ("--errors-file", "--input-file")):

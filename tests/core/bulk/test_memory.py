@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.benchmarks.million import tenths, watched, write
+
 MEASURED = """
 import re, sys
 from routerkit.cli import main
@@ -45,3 +47,12 @@ def peak_kb(folder: Path, model: Path, kind: str, rows: int) -> int:
 def test_three_times_the_rows_need_no_more_memory(tiny_router_folder: Path, tmp_path: Path, kind: str) -> None:
     short, long = (peak_kb(tmp_path, tiny_router_folder, kind, rows) for rows in (4_000, 12_000))
     assert long - short < ALLOWED_KB
+
+
+@pytest.mark.slow
+def test_memory_stays_where_it_is_over_a_hundred_thousand_rows(tiny_router_folder: Path, tmp_path: Path) -> None:
+    source = tmp_path / "in.jsonl"
+    write(source, ["sum", "what is the atom", "hello rain", "the loop is what it is"], 100_000)
+    parts = tenths(watched(source, tmp_path / "out.jsonl", str(tiny_router_folder)), 100_000)
+    assert [part.rows for part in parts][-1] == 100_000
+    assert parts[-1].megabytes - parts[1].megabytes < ALLOWED_KB / 1024

@@ -94,3 +94,8 @@ def test_bad_json_lines_are_given_out_with_their_number_and_the_rest_goes_on() -
 )
 def test_the_name_of_a_file_tells_its_format(name: str, kind: str) -> None:
     assert format_of(name) == kind
+
+
+def test_a_table_in_another_encoding_is_named_by_what_is_wrong_with_it() -> None:
+    with pytest.raises(DataError, match=r"in\.csv, line 1: is not UTF-8 text; save the file as UTF-8"):
+        table("id,query\n1,hello\n".encode("utf-16"))
