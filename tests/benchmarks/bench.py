@@ -74,7 +74,7 @@ class Plan:
     graph_rounds: int = 4
 
 
-QUICK = Plan(short=40, rounds=1, mixed=12, bulk=1, bulk_rounds=2, starts=1, busy_seconds=1.5, graph_rounds=1)
+QUICK = Plan(short=24, rounds=1, mixed=8, bulk=1, bulk_rounds=2, starts=1, busy_seconds=1.0, graph_rounds=1)
 
 
 @dataclass(slots=True)

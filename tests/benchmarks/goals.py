@@ -38,6 +38,12 @@ def _speeds(find: Find, *, full: bool) -> list[tuple[str, str, float | None, str
             _over(find, names.BULK_MIXED, names.BULK_32, INT8),
             "x",
         ),
+        (
+            "bulk over the pipeline one by one, mixed lengths",
+            "",
+            _over(find, names.BULK_MIXED, names.BULK_1, INT8),
+            "x",
+        ),
         ("one short query over semantic-router, same encoder", ">= 12", _over(find, names.SINGLE, SEMANTIC, INT8), "x"),
         ("exact fp32, one short query", ">= 3", _over(find, names.SINGLE, BASE, FP32), "x"),
         (

@@ -23,10 +23,12 @@ from pathlib import Path
 from routerkit.bulk.journal import SUFFIX
 from routerkit.engines.cores import usable_cores
 from tests.benchmarks import texts
+from tests.benchmarks.results import NOTHING, Results, filled
 from tests.benchmarks.texts import ROOT
 
 EVERY_S = 0.25
 PARTS = 10
+PAGE, SECTION = "performance.md", "million"
 COMMAND = "from routerkit.cli import main; main()"
 
 
@@ -81,10 +83,18 @@ def main() -> None:
         if written != arguments.rows:
             raise SystemExit(f"{arguments.rows:,} rows went in and {written:,} came out")
     parts = tenths(moments, arguments.rows)
-    print(markdown(parts))
+    found = {"rows": arguments.rows, "cores": usable_cores(), "tenths": [asdict(part) for part in parts]}
+    print(markdown(found))
     if arguments.output is not None:
-        found = {"rows": arguments.rows, "cores": usable_cores(), "tenths": [asdict(part) for part in parts]}
-        arguments.output.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+        record(arguments.output, found)
+
+
+def record(path: Path, found: Results) -> None:
+    """Write the results file, and the table into the page on speed beside it, if there is one."""
+    path.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    page = path.with_name(PAGE)
+    if page.is_file():
+        page.write_text(filled(page.read_text(encoding="utf-8"), markdown(found), SECTION), encoding="utf-8")
 
 
 def watched(source: Path, target: Path, model: str) -> list[Moment]:
@@ -122,9 +132,17 @@ def tenths(moments: list[Moment], rows: int) -> list[Part]:
     return parts
 
 
-def markdown(parts: list[Part]) -> str:
+def markdown(found: Results | None) -> str:
     """A table with a line for each tenth."""
-    lines = ["| rows written | seconds | rows/s | memory, MB |", "| ---: | ---: | ---: | ---: |"]
+    if found is None:
+        return NOTHING
+    parts = [Part(**part) for part in found["tenths"]]
+    lines = [
+        f"{found['rows']:,} rows on {found['cores']} cores.",
+        "",
+        "| rows written | seconds | rows/s | memory, MB |",
+        "| ---: | ---: | ---: | ---: |",
+    ]
     lines += [f"| {part.rows:,} | {part.seconds:.1f} | {part.rate:,.0f} | {part.megabytes:.0f} |" for part in parts]
     return "\n".join(lines)
 

@@ -2,13 +2,14 @@ from __future__ import annotations
 
 import json
 import xml.etree.ElementTree as ET
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.benchmarks import names, results
+from tests.benchmarks import million, names, results
 from tests.benchmarks.goals import goals
-from tests.benchmarks.million import Moment, tenths
+from tests.benchmarks.million import Moment, Part, tenths
 from tests.benchmarks.picture import svg
 from tests.benchmarks.texts import ROOT
 
@@ -56,6 +57,20 @@ def test_the_page_shows_what_the_results_file_holds() -> None:
     page = PAGE.read_text(encoding="utf-8")
     told = results.markdown(results.read(PAGE.with_suffix(".json")))
     assert results.filled(page, told) == page, "run: make bench BENCH='--output docs/performance.json'"
+
+
+def test_the_page_shows_what_the_run_over_a_million_rows_found() -> None:
+    page = PAGE.read_text(encoding="utf-8")
+    told = million.markdown(results.read(PAGE.with_name("million.json")))
+    assert results.filled(page, told, million.SECTION) == page, "run the command that the page names"
+
+
+def test_a_run_over_many_rows_is_recorded_in_the_page_beside_it(tmp_path: Path) -> None:
+    page = tmp_path / million.PAGE
+    page.write_text(PAGE.read_text(encoding="utf-8"), encoding="utf-8")
+    million.record(tmp_path / "million.json", {"rows": 9, "cores": 2, "tenths": [asdict(Part(9, 2.0, 4.5, 99.0))]})
+    assert "9 rows on 2 cores." in page.read_text(encoding="utf-8")
+    assert "| 9 | 2.0 | 4 | 99 |" in page.read_text(encoding="utf-8")
 
 
 def test_a_ratio_is_stated_beside_its_goal(rows: list[dict[str, Any]]) -> None:
