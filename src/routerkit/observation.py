@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from routerkit.version import __version__
 
 if TYPE_CHECKING:
+    from routerkit.conversation.history import Conversation
     from routerkit.decision import Decision
     from routerkit.router import Router
 
@@ -44,6 +45,7 @@ class Observation:
         threshold: the confidence that the decision's category had to reach, in [0, 1].
         latency_ms: time the decision took; in a batch, its share of the batch.
         time: seconds since 1970, UTC.
+        conversation: what the query was the last turn of, for a candidate that decides on the same; None if unknown.
     """
 
     query: str
@@ -52,3 +54,4 @@ class Observation:
     threshold: float
     latency_ms: float
     time: float = field(default_factory=time)
+    conversation: Conversation | None = None

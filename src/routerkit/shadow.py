@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any
 
+from routerkit.conversation.following import Following
+from routerkit.conversation.history import Conversation
 from routerkit.errors import RouterkitError
 from routerkit.router import Router
 
@@ -26,7 +28,8 @@ class Shadow:
 
     Args:
         source: the candidate: a folder or a hub id.
-        live: the live router's settings; device, engine and precision are the candidate's too.
+        live: the live router's settings; device, engine, precision and what of a conversation is routed are the
+            candidate's too.
         fallback: the category of the general model.
     """
 
@@ -34,31 +37,32 @@ class Shadow:
         self._source = source
         self._config = live.model_copy(update=_LIVE_SETTINGS)
         self._fallback = fallback
-        self._router: Router | None = None
+        self._following: Following | None = None
         self._unusable: str | None = None
         self._warned = False
 
-    def decide(self, query: str) -> dict[str, Any]:
+    def decide(self, query: str | Conversation) -> dict[str, Any]:
         """What the candidate does with a query: `digest`, `category`, `confidence`, `route`, `reason`; or `error`."""
         try:
-            router = self._load()
-            decision = router.route_query(query)
+            candidate = self._load()
+            decision = candidate.route(Conversation.of(query))
         except Exception as error:  # a candidate may fail in any way, and must never be noticed by a query
             return {"error": self._explain(error)}
         found = decision.to_dict()
         kept = {key: found[key] for key in ("category", "confidence", "route", "reason")}
-        return {"digest": router.artefact.digest, **kept}
+        return {"digest": candidate.router.artefact.digest, **kept}
 
-    def _load(self) -> Router:
+    def _load(self) -> Following:
         if self._unusable is not None:
             raise RouterkitError(self._unusable)
-        if self._router is None:
+        if self._following is None:
             try:
-                self._router = Router.from_pretrained(self._source, config=self._config, fallback=self._fallback)
+                router = Router.from_pretrained(self._source, config=self._config, fallback=self._fallback)
             except RouterkitError as error:
                 self._unusable = str(error)
                 raise
-        return self._router
+            self._following = Following(router, self._config.conversation)
+        return self._following
 
     def _explain(self, error: Exception) -> str:
         text = str(error) if isinstance(error, RouterkitError) else f"{type(error).__name__}: {error}"

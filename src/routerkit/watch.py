@@ -71,7 +71,7 @@ class Watch:
         with spans.span(spans.ROUTE_SPAN) as current:
             conversation = Conversation.of(query)
             decision = self._following.route(conversation, policy=policy)
-            seen = self._observation(conversation.query, decision, policy, started, 1)
+            seen = self._observation(conversation, decision, policy, started, 1)
             if current is not None:
                 spans.describe(current, attributes.of_observation(seen))
         return seen
@@ -89,7 +89,7 @@ class Watch:
             conversations = [Conversation.of(query) for query in queries]
             decisions = self._following.route_batch(conversations, policy=policy)
         found = [
-            self._observation(conversation.query, decision, policy, started, len(queries))
+            self._observation(conversation, decision, policy, started, len(queries))
             for conversation, decision in zip(conversations, decisions, strict=True)
         ]
         for seen in found:
@@ -102,12 +102,13 @@ class Watch:
             self.log.record(seen)
 
     def _observation(
-        self, query: str, decision: Decision, policy: ThresholdPolicy | None, started: float, share: int
+        self, conversation: Conversation, decision: Decision, policy: ThresholdPolicy | None, started: float, share: int
     ) -> Observation:
         return Observation(
-            query=query,
+            query=conversation.query,
             decision=decision,
             router=self._facts,
             threshold=(policy or self.router.policy).threshold_for(decision.category),
             latency_ms=(perf_counter() - started) * 1000 / share,
+            conversation=conversation,
         )

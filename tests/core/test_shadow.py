@@ -8,6 +8,7 @@ import pytest
 
 from routerkit import GraphConfig
 from routerkit.config import RouterConfig
+from routerkit.conversation.history import Conversation
 from routerkit.errors import ConfigError
 from routerkit.log import DecisionLog, LogConfig
 from routerkit.log.reading import LoggedDecision, reading
@@ -44,6 +45,21 @@ def test_what_a_candidate_would_do_is_logged_beside_the_decision(
             "route": own.route,
             "reason": own.reason,
         }
+
+
+def test_a_candidate_is_asked_about_the_same_conversation(
+    believer: Router, tiny_router: Router, tmp_path: Path
+) -> None:
+    shadow = Shadow(tiny_router.artefact.path, RouterConfig(conversation="previous"), "general")
+    log = DecisionLog(LogConfig(path=tmp_path / "log.sqlite"), shadow=shadow)
+    Watch(believer, log=log, conversation="previous").route(Conversation(("what is the sum of 3 and 4", "and why")))
+    assert log.flush(30)
+    log.close()
+    with reading(tmp_path / "log.sqlite") as reader:
+        (row,) = reader.rows()
+    own = tiny_router.route_query("what is the sum of 3 and 4\nand why")
+    assert row.query == "and why"
+    assert (row.shadow or {})["confidence"] == pytest.approx(own.confidence)
 
 
 def test_a_candidate_that_cannot_be_loaded_is_recorded_and_said_once(

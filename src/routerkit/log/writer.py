@@ -130,7 +130,7 @@ class LogFile:
 
     def _row(self, entry: Entry) -> tuple[object, ...]:
         seen, decision, text = entry.seen, entry.seen.decision, self._config.text
-        shadow = self._shadow.decide(seen.query) if self._shadow else None
+        shadow = self._shadow.decide(seen.conversation or seen.query) if self._shadow else None
         return (
             entry.id,
             seen.time,
