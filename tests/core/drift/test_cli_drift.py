@@ -50,7 +50,7 @@ def test_a_planted_shift_alarms_and_is_drawn(router: Router, tmp_path: Path) -> 
     assert found.status == 3
     assert found.stdout.startswith("ALARM: the queries have changed\n ! ")
     picture = (tmp_path / "drift.svg").read_text()
-    assert "ALARM" in picture
+    assert "Drift: the queries have changed" in picture
     assert "window, 200 decisions" in picture
     assert len(ET.fromstring(picture).findall(".//{*}title")) == 2 * (5 + 10 + 1)
 
@@ -61,7 +61,7 @@ def test_without_a_shift_there_is_no_alarm(against: str, router: Router, tmp_pat
     options = [] if against == "the log itself" else ["--reference", router.artefact.path]
     found = call("drift", "--log", log, "--window", 200, "--svg", tmp_path / "drift.svg", *options)
     assert (found.status, found.stdout.splitlines()[0]) == (0, "no alarm")
-    assert "ALARM" not in (tmp_path / "drift.svg").read_text()
+    assert "Drift: no alarm" in (tmp_path / "drift.svg").read_text()
 
 
 def test_the_figures_come_as_json(router: Router, tmp_path: Path) -> None:
