@@ -15,7 +15,7 @@ help:
 	@echo "make check     ruff and mypy"
 	@echo "make bench     speed beside other ways, about ten minutes (BENCH=--quick: two)"
 	@echo "make docs      write the generated documents again: JSON schema, command-line reference, picture of the graph"
-	@echo "make notebooks run the notebooks of examples/ and store their outputs, some minutes"
+	@echo "make notebooks run the notebooks of examples/, store their outputs, and write scripts of the same cells"
 	@echo "make starter   rebuild the starter router (DATA=folder of train.jsonl, ENCODER=folder of all-MiniLM-L6-v2)"
 
 setup: $(STAMP)

@@ -1,17 +1,24 @@
 """The pictures of the notebooks, each one function: copy what you like.
 
 Every function takes what routerkit returns and draws with matplotlib; nothing is computed here that the library does
-not offer.
+not offer. In a notebook a picture appears below its cell; in a script it becomes a file.
 """
 
 from __future__ import annotations
 
+import itertools
 import textwrap
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import matplotlib.pyplot as plt
 import numpy as np
+from IPython import get_ipython
+from IPython.display import SVG, display
 
+from routerkit import metrics
+from routerkit.drift.alarm import check
+from routerkit.drift.picture import draw
 from routerkit.intervals import proportion
 
 if TYPE_CHECKING:
@@ -21,6 +28,7 @@ if TYPE_CHECKING:
 
     from routerkit import Decision, Router
     from routerkit.compare import Comparison
+    from routerkit.drift.sample import Sample
     from routerkit.evaluation import Evaluation
 
 BLUE, RUST, PALE, INK, MUTED = "#215f8f", "#b34e28", "#c9d3dc", "#1c2530", "#5a6673"
@@ -63,7 +71,7 @@ def probabilities(queries: Sequence[str], decisions: Sequence[Decision], router:
         axes.set_visible(False)
     for axes in grid[-1]:
         axes.set_xlabel("probability (dotted: what a specialist needs)")
-    plt.show()
+    _show("probabilities")
 
 
 def confusion(evaluation: Evaluation) -> None:
@@ -87,7 +95,7 @@ def confusion(evaluation: Evaluation) -> None:
     axes.tick_params(which="both", length=0)
     axes.spines[:].set_visible(False)
     axes.set(xlabel="found", ylabel="true", title=f"{np.trace(counts)} of {counts.sum()} right")
-    plt.show()
+    _show("confusion")
 
 
 def reliability(evaluation: Evaluation, bins: int = 5) -> None:
@@ -102,7 +110,42 @@ def reliability(evaluation: Evaluation, bins: int = 5) -> None:
         axes.plot(sure, share.value, "o", color=BLUE, markersize=7, clip_on=False, zorder=3)
     axes.set(xlim=(0, 1.02), ylim=(0, 1.02), xlabel="mean confidence of the bin", ylabel="accuracy of the bin")
     axes.set_title(f"Reliability, {len(right)} rows in {bins} bins")
-    plt.show()
+    _show("reliability")
+
+
+def risk_coverage(evaluation: Evaluation) -> None:
+    """Errors among the surest rows, from the first one to all; the dot is where the router's thresholds cut."""
+    right = np.array(evaluation.right)
+    risk = metrics.risk_coverage(evaluation.confidence, right)
+    coverage = np.arange(1, len(risk) + 1) / len(risk)
+    _, axes = plt.subplots(figsize=(6.4, 3.2), layout="constrained")
+    axes.plot(coverage, risk, color=BLUE, linewidth=2, drawstyle="steps-post")
+    answered = round(evaluation.coverage * len(risk))
+    if answered:
+        at = (answered / len(risk), risk[answered - 1])
+        axes.plot(*at, "o", color=RUST, markersize=8, clip_on=False, zorder=3)
+        told = f"the router's threshold: {answered} of {len(risk)}"
+        axes.annotate(told, at, xytext=(-10, 12), textcoords="offset points", ha="right", color=RUST)
+    axes.axhline(risk[-1], color=MUTED, linewidth=0.9, linestyle=":")
+    axes.annotate(
+        f"all {len(risk)}: {risk[-1]:.2f}", (0, risk[-1]), xytext=(4, 4), textcoords="offset points", color=MUTED
+    )
+    axes.set(xlim=(0, 1), ylim=(0, 1.25 * max(0.05, risk.max())))
+    axes.set(
+        xlabel="coverage: share of the rows, surest first", ylabel="risk: share of errors", title="Risk and coverage"
+    )
+    _show("risk_coverage")
+
+
+def drift(reference: Sample, window: Sample) -> None:
+    """What has changed from one set of decisions to another, as `routerkit drift --svg` draws it."""
+    picture = draw(reference, window, check(reference, window))
+    if get_ipython() is not None:
+        display(SVG(picture))
+        return
+    path = Path(f"{next(_numbers):02}_drift.svg")
+    path.write_text(picture, encoding="utf-8")
+    print("drew", path)
 
 
 def before_and_after(found: Comparison, *, title: str = "On judged rows") -> None:
@@ -120,7 +163,7 @@ def before_and_after(found: Comparison, *, title: str = "On judged rows") -> Non
     axes.plot([], [], "o", color=MUTED, label="old")
     axes.plot([], [], "o", color=BLUE, label="new")
     axes.legend(frameon=False, ncols=2, loc="lower right", bbox_to_anchor=(1, 1))
-    plt.show()
+    _show("before_and_after")
 
 
 def counts(title: str, numbers: Mapping[str, int]) -> None:
@@ -133,7 +176,20 @@ def counts(title: str, numbers: Mapping[str, int]) -> None:
     axes.tick_params(length=0)
     axes.set_xticks([])
     axes.spines["bottom"].set_visible(False)
-    plt.show()
+    _show("counts")
+
+
+_numbers = itertools.count(1)
+
+
+def _show(name: str) -> None:
+    if get_ipython() is not None:
+        plt.show()
+        return
+    path = Path(f"{next(_numbers):02}_{name}.png")
+    plt.savefig(path)
+    plt.close()
+    print("drew", path)
 
 
 def _share(axes: Axes, place: float, value: float | None, ends: tuple[float, float], colour: str) -> None:

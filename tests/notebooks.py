@@ -1,4 +1,7 @@
-"""Runs the notebooks of `examples/` in fresh kernels. `make notebooks` stores the outputs in them."""
+"""Runs the notebooks of `examples/` in fresh kernels.
+
+`make notebooks` stores the outputs in them, and writes beside each a script of the same cells.
+"""
 
 from __future__ import annotations
 
@@ -23,8 +26,31 @@ _METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},
 }
+_SCRIPT = """\
+\"\"\"The cells of {name}.ipynb as a script: python {name}.py, in this folder. Pictures become files.\"\"\"
+
+# Written by `make notebooks`. Editors that know cells can run them one by one.
+"""
+_CAPTURE = "%%capture\n"
+"""Keeps the progress of training out of a notebook; a script shows it."""
+
 _TAG = re.compile(r"<[^>]*>")
 _ADDRESS = re.compile(r" at 0x[0-9a-f]{6,}")
+
+
+def prepare(folder: Path) -> dict[str, str]:
+    """Copy what the examples use into a folder; returns the environment to run them in."""
+    for source in (*EXAMPLES.glob("*.jsonl"), EXAMPLES / "plots.py"):
+        shutil.copy(source, folder)
+    return {
+        **os.environ,
+        "HF_HUB_OFFLINE": "1",
+        "LANGSMITH_TRACING": "false",
+        "IPYTHONDIR": str(folder / ".ipython"),
+        "PYTHONPATH": str(folder),
+        # Said wherever ipywidgets is not installed, and about progress bars only.
+        "PYTHONWARNINGS": "ignore:IProgress not found",
+    }
 
 
 def execute(path: Path, folder: Path) -> Any:
@@ -37,16 +63,7 @@ def execute(path: Path, folder: Path) -> Any:
     Returns:
         the notebook with the outputs of this run.
     """
-    for source in (*EXAMPLES.glob("*.jsonl"), EXAMPLES / "plots.py"):
-        shutil.copy(source, folder)
-    environment = {
-        **os.environ,
-        "HF_HUB_OFFLINE": "1",
-        "LANGSMITH_TRACING": "false",
-        "IPYTHONDIR": str(folder / ".ipython"),
-        # Said wherever ipywidgets is not installed, and about progress bars only.
-        "PYTHONWARNINGS": "ignore:IProgress not found",
-    }
+    environment = prepare(folder)
     notebook = nbformat.read(path, as_version=4)
     client = NotebookClient(
         notebook,
@@ -72,6 +89,24 @@ def store(path: Path) -> None:
                 output.data["text/plain"] = _ADDRESS.sub("", output.data["text/plain"])
     nbformat.validate(notebook)
     nbformat.write(notebook, path)
+    script_path(path).write_text(script_of(path), encoding="utf-8")
+
+
+def script_path(notebook: Path) -> Path:
+    """Where the script with a notebook's cells lies."""
+    return notebook.with_suffix(".py")
+
+
+def script_of(path: Path) -> str:
+    """The cells of a notebook as a script, in the form with `# %%` between cells."""
+    parts = [_SCRIPT.format(name=path.stem)]
+    for cell in nbformat.read(path, as_version=4).cells:
+        if cell.cell_type == "code":
+            parts.append(f"# %%\n{cell.source.removeprefix(_CAPTURE)}\n")
+        else:
+            lines = [f"# {line}".rstrip() for line in cell.source.splitlines()]
+            parts.append("\n".join(["# %% [markdown]", *lines, ""]))
+    return "\n".join(parts)
 
 
 def text_of(output: Any) -> str:

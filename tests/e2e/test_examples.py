@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import runpy
+import subprocess
+import sys
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +18,7 @@ pytestmark = pytest.mark.skipif(find_spec("nbclient") is None, reason="notebooks
 if TYPE_CHECKING or find_spec("nbclient"):
     import nbformat
 
-    from tests.notebooks import EXAMPLES, NOTEBOOKS, execute, text_of
+    from tests.notebooks import EXAMPLES, NOTEBOOKS, execute, prepare, script_of, script_path, text_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,6 +29,11 @@ ALL = [
     pytest.param(path, id=path.stem, marks=[TIMED] if path.name in FAST else [TIMED, pytest.mark.slow])
     for path in NOTEBOOKS
 ]
+SCRIPTS = [
+    pytest.param(path, id=path.stem, marks=[TIMED] if path.stem == "compose" else [TIMED, pytest.mark.slow])
+    for path in NOTEBOOKS
+]
+PICTURES = {"quick_start": 1, "train_your_own": 5, "compose": 0, "observe_and_learn": 5}
 MOST_BYTES = 400_000
 
 TELLTALE = {
@@ -63,6 +70,26 @@ def test_a_notebook_runs_in_a_fresh_kernel(path: Path, tmp_path: Path) -> None:
     found = outputs(execute(path, tmp_path))
     assert not [output for output in found if output.output_type == "error"]
     assert sum(bool(text_of(output).strip()) for output in found) >= 3
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_script_holds_the_cells_of_its_notebook(path: Path) -> None:
+    assert script_path(path).read_text(encoding="utf-8") == script_of(path), "run: make notebooks"
+
+
+@pytest.mark.parametrize("path", SCRIPTS)
+def test_a_script_runs_and_says_what_the_notebook_says(path: Path, tmp_path: Path) -> None:
+    environment = prepare(tmp_path)
+    command = [sys.executable, str(script_path(path))]
+    done = subprocess.run(
+        command, cwd=tmp_path, env=environment, capture_output=True, text=True, encoding="utf-8", check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("drew ") == PICTURES[path.stem]
+    assert len([one for kind in ("png", "svg") for one in tmp_path.glob(f"*.{kind}")]) == PICTURES[path.stem]
+    if path.stem == "compose":  # nothing in it depends on the router's figures
+        stored = "".join(output.get("text", "") for output in outputs(nbformat.read(path, as_version=4)))
+        assert done.stdout == stored
 
 
 def test_there_is_a_notebook_for_each_purpose() -> None:

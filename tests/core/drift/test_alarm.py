@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,60 +11,77 @@ import pytest
 from routerkit.drift.alarm import FALSE_ALARM_RATE, LEAST_ROWS, check
 from routerkit.drift.sample import Sample
 from routerkit.errors import InputError
+from tests.core.drift.traffic import CATEGORIES, MOVED_MIX, SHIFTS, USUAL, Traffic, alarm_rate, delays
+from tests.e2e.documents import read
 
 if TYPE_CHECKING:
     from numpy.random import Generator
 
-CATEGORIES = ["code", "commonsense", "general", "math", "science"]
-USUAL_MIX = [0.35, 0.05, 0.3, 0.2, 0.1]
-MOVED_MIX = [0.15, 0.05, 0.5, 0.2, 0.1]
-ROUNDS = 300
+ROUNDS = 200
 
 
-def drawn(
-    generator: Generator, n: int, *, mix: list[float] = USUAL_MIX, sureness: float = 8.0, outside: float = 0.04
-) -> Sample:
-    """Made-up traffic: confidence is beta-distributed with the given first parameter."""
-    names, counts = np.unique(generator.choice(CATEGORIES, size=n, p=mix), return_counts=True)
-    return Sample(
-        counts=dict(zip(names.tolist(), counts.tolist(), strict=True)),
-        confidence=generator.beta(sureness, 1.0, size=n),
-        outside=int(generator.binomial(n, outside)),
-    )
+def drawn(generator: Generator, n: int, traffic: Traffic = USUAL) -> Sample:
+    return traffic.draw(generator, n).part(0, n)
 
 
-def alarm_rate(n: int, rounds: int = ROUNDS, **shift: object) -> float:
-    """Share of windows of `n` decisions that alarm against a reference of 1,500 without the shift."""
-    generator = np.random.default_rng(17)
-    alarms = [
-        check(drawn(generator, 1_500), drawn(generator, n, **shift)).alarm  # type: ignore[arg-type]
-        for _ in range(rounds)
-    ]
-    return sum(alarms) / rounds
-
-
-@pytest.mark.parametrize("n", [100, 500])
-def test_without_a_shift_at_most_one_check_in_a_hundred_alarms(n: int) -> None:
+def test_without_a_shift_at_most_one_check_in_a_hundred_alarms() -> None:
     # The bound plus two standard errors of the simulation itself.
-    assert alarm_rate(n) <= FALSE_ALARM_RATE + 2 * (FALSE_ALARM_RATE / ROUNDS) ** 0.5
+    most = FALSE_ALARM_RATE + 2 * (FALSE_ALARM_RATE / ROUNDS) ** 0.5
+    assert alarm_rate(USUAL, 100, ROUNDS) <= most
 
 
 @pytest.mark.parametrize(
     ("shift", "window"),
     [
-        ({"mix": MOVED_MIX}, 200),  # a fifth of the queries moves from code to general
-        ({"outside": 0.16}, 300),  # 16 in 100 queries are out of domain, not 4
-        ({"sureness": 4.0}, 150),  # the mean confidence falls from 0.89 to 0.80
+        ("a fifth moved category", 200),
+        ("out of domain 4 -> 16 in 100", 300),
+        ("mean confidence 0.89 -> 0.80", 150),
     ],
 )
-def test_a_shift_is_found_within_a_few_hundred_queries(shift: dict[str, object], window: int) -> None:
-    assert alarm_rate(window, rounds=100, **shift) >= 0.95
+def test_a_shift_is_found_within_a_few_hundred_queries(shift: str, window: int) -> None:
+    assert alarm_rate(SHIFTS[shift], window, rounds=60) >= 0.95
+
+
+def test_a_shift_is_found_while_the_window_is_still_sliding_over_it() -> None:
+    found = delays(SHIFTS["a fifth moved category"], window=200, rounds=20)
+    assert max(found) <= 300
+    assert min(found) >= 50
+
+
+def documented(title: str) -> dict[str, list[float]]:
+    """The rows of a table of the documents that begins with `title`: first cell, and the figures."""
+    lines = read("docs/observing.md").splitlines()
+    start = next(number for number, line in enumerate(lines) if line.startswith(f"| {title} |"))
+    rows = itertools.takewhile(lambda line: line.startswith("|"), lines[start + 2 :])
+    cells = [[cell.strip() for cell in row.strip("|").split("|")] for row in rows]
+    return {first: [float(cell) for cell in others] for first, *others in cells}
+
+
+def test_the_figures_in_the_documents_are_what_comes_out() -> None:
+    told = documented("window")
+    for place, name in enumerate(SHIFTS):
+        rate = told["100"][place]
+        error = max(0.01, 3 * (rate * (1 - rate) / 50) ** 0.5)  # three standard errors of so few rounds
+        assert alarm_rate(SHIFTS[name], 100, rounds=50) == pytest.approx(rate, abs=error), name
+    assert told["100"][0] <= FALSE_ALARM_RATE
+    assert told["500"][0] <= FALSE_ALARM_RATE
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+def test_the_figures_in_the_documents_are_exact() -> None:
+    for window, rates in documented("window").items():
+        found = [alarm_rate(traffic, int(window), rounds=1_000) for traffic in SHIFTS.values()]
+        assert found == pytest.approx(rates, abs=0.0015), window
+    for name, (half, most) in documented("shift").items():
+        found = sorted(delays(SHIFTS[name], window=200, rounds=1_000))
+        assert (found[499], found[949]) == (half, most), name
 
 
 def test_a_change_too_small_to_matter_never_alarms_however_sure_it_is() -> None:
     generator = np.random.default_rng(3)
-    slightly = [0.31, 0.05, 0.34, 0.2, 0.1]
-    found = check(drawn(generator, 40_000), drawn(generator, 40_000, mix=slightly))
+    slightly = Traffic(mix=(0.31, 0.05, 0.34, 0.2, 0.1))
+    found = check(drawn(generator, 40_000), drawn(generator, 40_000, slightly))
     mix, *_ = found.findings
     assert mix.p_value < 0.001
     assert not found.alarm
@@ -72,11 +90,11 @@ def test_a_change_too_small_to_matter_never_alarms_however_sure_it_is() -> None:
 def test_each_kind_of_shift_alarms_under_its_own_name() -> None:
     generator = np.random.default_rng(4)
     for name, shift in {
-        "mix": {"mix": MOVED_MIX},
-        "confidence": {"sureness": 3.0},
-        "outside": {"outside": 0.3},
+        "mix": Traffic(mix=MOVED_MIX),
+        "confidence": Traffic(sureness=3.0),
+        "outside": Traffic(outside=0.3),
     }.items():
-        found = check(drawn(generator, 1_500), drawn(generator, 600, **shift))  # type: ignore[arg-type]
+        found = check(drawn(generator, 1_500), drawn(generator, 600, shift))
         assert [finding.name for finding in found.findings if finding.alarm] == [name]
 
 
@@ -85,7 +103,7 @@ def test_p_values_agree_with_scipy() -> None:
     generator = np.random.default_rng(5)
     before, after = (
         drawn(generator, 900),
-        drawn(generator, 300, sureness=6.5, outside=0.07, mix=[0.3, 0.07, 0.3, 0.23, 0.1]),
+        drawn(generator, 300, Traffic(sureness=6.5, outside=0.07, mix=(0.3, 0.07, 0.3, 0.23, 0.1))),
     )
     mix, confidence, outside = check(before, after).findings
     table = [[sample.counts[name] for name in CATEGORIES] for sample in (before, after)]
