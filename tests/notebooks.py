@@ -70,6 +70,7 @@ def execute(path: Path, folder: Path) -> Any:
         timeout=TIMEOUT_S,
         kernel_name="python3",
         record_timing=False,
+        coalesce_streams=True,  # how a kernel cuts its output into pieces differs from run to run
         resources={"metadata": {"path": str(folder)}},
     )
     return client.execute(env=environment)

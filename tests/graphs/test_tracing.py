@@ -128,6 +128,7 @@ def test_a_live_display_is_told_of_every_decision(failing: Any) -> None:
     streamed = [event["routerkit.decision"] for event in events if "routerkit.decision" in event]
     assert [event["reason"] for event in streamed] == ["confident", "specialist_failed"]
     assert streamed[0]["latency_ms"] > 0
+    assert "sum" not in str(streamed)  # who listens is told of the decision, not what was asked
 
     async def dispatched() -> list[dict[str, Any]]:
         found = failing.astream_events({"messages": "sum"}, version="v2")
