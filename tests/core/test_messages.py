@@ -93,7 +93,7 @@ def test_a_state_without_messages_is_answered_with_the_keys_it_has() -> None:
         {"messages": 5},
         {"messages": [{"content": "no role"}]},
     ],
-    ids=repr,
+    ids=lambda value: type(value).__name__ if type(value) is object else repr(value),
 )
 def test_what_are_no_messages_is_refused_in_one_line(value: Any) -> None:
     with pytest.raises(InputError) as caught:

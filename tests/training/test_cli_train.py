@@ -24,9 +24,9 @@ def test_a_router_trained_by_the_command_is_routed_with_and_measured(
     tmp_path: Path, train_file: Path, tiny_distilbert_folder: Path
 ) -> None:
     folder = tmp_path / "router_model"
-    arguments = ["--train_data", train_file, "--output_dir", folder, "--epochs", 6, "--batch_size", 4]
+    arguments = ["--train_data", train_file, "--output_dir", folder, "--epochs", 14, "--batch_size", 4]
     arguments += ["--base-model", tiny_distilbert_folder, "--learning-rate", 0.005, "--precision", "fp32"]
-    arguments += ["--max-tokens", 32, "--patience", 6, "--name", "mine"]
+    arguments += ["--max-tokens", 32, "--patience", 14, "--name", "mine"]
     found = call("train", *arguments)
     *_, wrote, advice = found.stderr.splitlines()
     assert found.status == 0
