@@ -301,3 +301,20 @@ def test_a_failed_adapter_is_replaced_by_the_general_model(router: Router, gener
     result = graph.invoke({"messages": "sum"})
     assert result["messages"][-1].text == "general says sum"
     assert "the adapter folder ./adapters/math does not exist" in result["decision"]["error"]["message"]
+
+
+def test_a_generation_that_broke_off_leaves_nothing_that_chooses_for_later_ones(
+    adapters: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dora, plain = load(write_adapter(tmp_path / "dora", 9, use_dora=True)), load(adapters["math"])
+    alone = dora.invoke("hello").text
+    layer = plain.base.llm.pipeline.model.base_model.model.model.layers[-1]
+
+    def break_off(*_args: Any, **_kwargs: Any) -> None:
+        raise RuntimeError("no more memory")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(layer, "forward", break_off)
+        with pytest.raises(RuntimeError, match="no more memory"):
+            plain.invoke("hello")
+    assert dora.invoke("hello").text == alone != plain.invoke("hello").text

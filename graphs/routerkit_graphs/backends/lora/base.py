@@ -6,11 +6,13 @@ import itertools
 import logging
 import threading
 import warnings
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
 from peft import PeftConfig, PeftModelForCausalLM
+from peft.tuners.tuners_utils import BaseTunerLayer
 from safetensors import SafetensorError
 
 from routerkit.errors import SpecialistError
@@ -20,7 +22,7 @@ from routerkit_graphs.backends.huggingface.memory import check_fits, readable, r
 from routerkit_graphs.backends.lora import adapters
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from routerkit.config import LoraSpecialist
@@ -98,6 +100,23 @@ class LoraBase(LoadedModel):
             model.set_adapter(alone.name, inference_mode=True)
             return {}
         return {"adapter_names": [adapter.name if adapter else _NO_ADAPTER for adapter in chosen]}
+
+    @contextmanager
+    def unchanged_by_failures(self) -> Iterator[None]:
+        """Around a generation: if it fails, PEFT leaves its hooks on the layers, and they would choose for later ones.
+
+        The caller holds the lock.
+        """
+        layers = [layer for layer in self.llm.pipeline.model.modules() if isinstance(layer, BaseTunerLayer)]
+        before = [set(layer._forward_pre_hooks) for layer in layers]
+        try:
+            yield
+        except BaseException:
+            for layer, known in zip(layers, before, strict=True):
+                for number in set(layer._forward_pre_hooks) - known:
+                    del layer._forward_pre_hooks[number]
+                    layer._forward_pre_hooks_with_kwargs.pop(number, None)
+            raise
 
     def _load(self, category: str, adapter: str, folder: Path, name: str) -> None:
         model, first = self.llm.pipeline.model, not isinstance(self.llm.pipeline.model, PeftModelForCausalLM)

@@ -79,7 +79,8 @@ class LoraJob(Job):
             return
         chosen = [job.adapter for job in jobs for _ in job.prompts]
         try:
-            generate(self._base, jobs, **self._base.choose(chosen))
+            with self._base.unchanged_by_failures():
+                generate(self._base, jobs, **self._base.choose(chosen))
         except Exception as error:  # each job raises it in its own thread
             for job in jobs:
                 job.failed(error, alone=len(jobs) == 1)
