@@ -111,7 +111,7 @@ class LoraBase(LoadedModel):
         before = [set(layer._forward_pre_hooks) for layer in layers]
         try:
             yield
-        except BaseException:
+        except BaseException:  # raised again below; a cancelled generation leaves hooks, too
             for layer, known in zip(layers, before, strict=True):
                 for number in set(layer._forward_pre_hooks) - known:
                     del layer._forward_pre_hooks[number]
