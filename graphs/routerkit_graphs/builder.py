@@ -100,11 +100,11 @@ def assemble(
     names = {seat.category: general if seat.category == fallback else seat.category for seat in wiring.seats}
     paths: dict[Hashable, str] = {label: node for node, label in names.items()}
     if config.fan_out is not None:
-        add_fan_out(builder, wiring, config.fan_out)
+        add_fan_out(builder, wiring, config.fan_out, watch)
         paths[SEVERAL] = CONSULT_NODE
     builder.add_conditional_edges(ROUTER_NODE, _by_route(names), paths)
     for seat in wiring.seats:
-        builder.add_node(seat.category, specialist_node(seat, fallback))
+        builder.add_node(seat.category, specialist_node(seat, fallback, watch))
         if seat.category == fallback:
             builder.add_edge(fallback, END)
         else:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from routerkit.fan_out import FanOutConfig
     from routerkit_graphs.context import RoutingContext
+    from routerkit_graphs.tracing import GraphWatch
     from routerkit_graphs.wiring import Wiring
 
 CONSULT_NODE = "consult"
@@ -61,11 +62,14 @@ class Joining(RoutingState):
 
 
 def add_fan_out(
-    builder: StateGraph[RoutingState, RoutingContext, RoutingState, RoutingState], wiring: Wiring, config: FanOutConfig
+    builder: StateGraph[RoutingState, RoutingContext, RoutingState, RoutingState],
+    wiring: Wiring,
+    config: FanOutConfig,
+    watch: GraphWatch,
 ) -> None:
     """Add the nodes and their edges; `send_to_several` leads to them."""
-    builder.add_node(CONSULT_NODE, _consult(wiring, config), input_schema=Consulted)
-    builder.add_node(JOIN_NODE, _join(wiring, config), input_schema=Joining)
+    builder.add_node(CONSULT_NODE, _consult(wiring, config, watch), input_schema=Consulted)
+    builder.add_node(JOIN_NODE, _join(wiring, config, watch), input_schema=Joining)
     builder.add_edge(CONSULT_NODE, JOIN_NODE)
     ways: dict[Hashable, str] = {_ANSWERED: END, _ALL_FAILED: wiring.fallback}
     builder.add_conditional_edges(JOIN_NODE, _by_answers, ways)
@@ -78,7 +82,7 @@ def send_to_several(state: RoutingState) -> list[Send]:
     return [Send(CONSULT_NODE, {**shared, "route": route, "asked": route}) for route in routes]
 
 
-def _consult(wiring: Wiring, settings: FanOutConfig) -> RunnableLambda[Consulted, _Update]:
+def _consult(wiring: Wiring, settings: FanOutConfig, watch: GraphWatch) -> RunnableLambda[Consulted, _Update]:
     seats = {seat.category: seat for seat in wiring.seats}
 
     def prepared(state: Consulted, config: RunnableConfig) -> tuple[Seat, Call, RunnableConfig]:
@@ -94,7 +98,7 @@ def _consult(wiring: Wiring, settings: FanOutConfig) -> RunnableLambda[Consulted
         except GraphBubbleUp:
             raise
         except Exception as error:  # the border: one specialist's failure leaves the others their answers
-            failure = record(error, call.streamed)
+            failure = watch.noted(record(error, call.streamed), seat.category, state)
             announce(seat.category, {"route": JOIN_NODE, "error": failure}, config)
             return _failed(seat, failure)
 
@@ -105,7 +109,7 @@ def _consult(wiring: Wiring, settings: FanOutConfig) -> RunnableLambda[Consulted
         except GraphBubbleUp:
             raise
         except Exception as error:  # the border, as above
-            failure = record(error, call.streamed)
+            failure = watch.noted(record(error, call.streamed), seat.category, state)
             await aannounce(seat.category, {"route": JOIN_NODE, "error": failure}, config)
             return _failed(seat, failure)
 
@@ -125,7 +129,7 @@ def _failed(seat: Seat, failure: Mapping[str, Any]) -> _Update:
     return {"answers": [{"route": seat.category, "error": failure}]}
 
 
-def _join(wiring: Wiring, settings: FanOutConfig) -> RunnableLambda[Joining, _Update]:
+def _join(wiring: Wiring, settings: FanOutConfig, watch: GraphWatch) -> RunnableLambda[Joining, _Update]:
     general = next(seat for seat in wiring.seats if seat.category == wiring.fallback)
 
     def together(state: Joining) -> tuple[dict[str, Sequence[BaseMessage]], _Update]:
@@ -141,7 +145,7 @@ def _join(wiring: Wiring, settings: FanOutConfig) -> RunnableLambda[Joining, _Up
         except GraphBubbleUp:
             raise
         except Exception as error:  # the border: the answers are there, and are told as they are
-            unmerged = _unmerged(update, record(error, call.streamed))
+            unmerged = _unmerged(update, watch.noted(record(error, call.streamed), general.category, state))
             announce(general.category, {"route": JOIN_NODE, "error": unmerged["decision"]["error"]}, config)
             return _told(found, unmerged)
 
@@ -155,7 +159,7 @@ def _join(wiring: Wiring, settings: FanOutConfig) -> RunnableLambda[Joining, _Up
         except GraphBubbleUp:
             raise
         except Exception as error:  # the border, as above
-            unmerged = _unmerged(update, record(error, call.streamed))
+            unmerged = _unmerged(update, watch.noted(record(error, call.streamed), general.category, state))
             await aannounce(general.category, {"route": JOIN_NODE, "error": unmerged["decision"]["error"]}, config)
             return _told(found, unmerged)
 
@@ -191,8 +195,8 @@ def _merging(state: Joining, found: Mapping[str, Sequence[BaseMessage]]) -> Rout
     return RoutingState(messages=messages, route=state["route"], decision=state["decision"])
 
 
-def _unmerged(update: _Update, failure: Mapping[str, Any]) -> _Update:
-    return {**update, "decision": {**update["decision"], "error": dict(failure)}}
+def _unmerged(update: _Update, failure: dict[str, Any]) -> _Update:
+    return {**update, "decision": {**update["decision"], "error": failure}}
 
 
 def _by_answers(state: RoutingState) -> str:

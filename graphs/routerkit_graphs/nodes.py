@@ -19,7 +19,7 @@ from routerkit_graphs.answers import in_turns
 from routerkit_graphs.calls import Call
 from routerkit_graphs.failures import aannounce, announce, general_model_failed, record
 from routerkit_graphs.patience import Patience
-from routerkit_graphs.tracing import handed_over, specialist_run
+from routerkit_graphs.tracing import GraphWatch, handed_over, specialist_run
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -53,7 +53,7 @@ class Seat:
         return self.sent([*instructions, *messages])
 
 
-def specialist_node(seat: Seat, fallback: str) -> RunnableLambda[RoutingState, _Update]:
+def specialist_node(seat: Seat, fallback: str, watch: GraphWatch) -> RunnableLambda[RoutingState, _Update]:
     """The node of one specialist, for synchronous and asynchronous runs.
 
     A specialist that raises, takes too long or answers nothing hands over to the general model: the update then names
@@ -63,7 +63,12 @@ def specialist_node(seat: Seat, fallback: str) -> RunnableLambda[RoutingState, _
     Args:
         seat: the specialist.
         fallback: category of the general model.
+        watch: is told of failures.
     """
+
+    def hand_over(state: RoutingState, error: Exception, call: Call) -> _Update:
+        failure = watch.noted(record(error, call.streamed), seat.category, state)
+        return _hand_over(seat, fallback, state, error, failure)
 
     def answer(state: RoutingState, config: RunnableConfig) -> _Update:
         call = Call(seat.category, seat.patience)
@@ -73,7 +78,7 @@ def specialist_node(seat: Seat, fallback: str) -> RunnableLambda[RoutingState, _
             # An interrupt or a jump to the parent graph: LangGraph's control flow, not a failure.
             raise
         except Exception as error:  # the border: whatever a foreign model raises, the person still gets an answer
-            update = _hand_over(seat, fallback, state, error, call)
+            update = hand_over(state, error, call)
             announce(seat.category, update["decision"], config)
             return handed_over(update, config)
 
@@ -84,7 +89,7 @@ def specialist_node(seat: Seat, fallback: str) -> RunnableLambda[RoutingState, _
         except GraphBubbleUp:
             raise
         except Exception as error:  # the border, as above
-            update = _hand_over(seat, fallback, state, error, call)
+            update = hand_over(state, error, call)
             await aannounce(seat.category, update["decision"], config)
             return handed_over(update, config)
 
@@ -150,12 +155,11 @@ def _says_something(message: BaseMessage) -> bool:
     return not blank or bool(getattr(message, "tool_calls", None))
 
 
-def _hand_over(seat: Seat, fallback: str, state: RoutingState, error: Exception, call: Call) -> _Update:
+def _hand_over(seat: Seat, fallback: str, state: RoutingState, error: Exception, failure: Mapping[str, Any]) -> _Update:
     decision = state.get("decision", {})
     if seat.category == fallback:
         # A translation names its original, which tells more.
         cause = error.__cause__ if isinstance(error, SpecialistError) else None
         raise general_model_failed(fallback, error, decision) from cause or error
-    failure = record(error, call.streamed)
     failed = {**decision, "route": fallback, "reason": "specialist_failed", "error": failure}
     return {"route": fallback, "decision": failed}

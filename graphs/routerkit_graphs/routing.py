@@ -99,10 +99,11 @@ class RouterNode(RouterRunnable):
         elif seen.decision.confidence < (controls.confirm_below or 0.0):
             seen = _decided(seen, _ask_person(seen, controls.categories), "confirmed")
         # A run that a person interrupts begins anew, so nothing is told before the decision is final.
-        self._watch.decided(seen)
+        logged = self._watch.decided(seen)
         runs.report(run_manager, seen)
-        several = {"routes": routes} if len(routes) > 1 else {}
-        return {"route": seen.decision.route, "decision": {**seen.decision.to_dict(), **several}}
+        more = {"id": logged, "routes": routes if len(routes) > 1 else None}
+        known = {key: value for key, value in more.items() if value is not None}
+        return {"route": seen.decision.route, "decision": {**seen.decision.to_dict(), **known}}
 
     def _policy(self, context: RoutingContext) -> ThresholdPolicy | None:
         if context.threshold is None:

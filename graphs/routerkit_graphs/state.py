@@ -14,8 +14,8 @@ class RoutingState(MessagesState):
     Attributes:
         messages: the conversation; the specialist's answer is appended.
         route: name of the node that answers.
-        decision: the fields of `routerkit.Decision`; after a failed specialist also `error`, a dict with the
-            `type` and the `message` of the cause.
+        decision: the fields of `routerkit.Decision`; with a decision log also `id`, the name of its row; after a failed
+            specialist also `error`, a dict with the `type` and the `message` of the cause.
     """
 
     route: NotRequired[str]

@@ -9,6 +9,7 @@ from langgraph.config import get_stream_writer
 from langgraph.errors import GraphBubbleUp
 
 from routerkit.errors import SpecialistError
+from routerkit.observation import Failure
 from routerkit.tracing import attributes, runs, spans
 from routerkit.watch import Watch
 
@@ -24,10 +25,24 @@ if TYPE_CHECKING:
 class GraphWatch(Watch):
     """A `Watch` that also writes every decision to the graph's stream, for `stream_mode="custom"`."""
 
-    def decided(self, seen: Observation) -> None:
+    def decided(self, seen: Observation) -> str | None:
         """Take note of a decision, and stream it as `{"routerkit.decision": {...}}`."""
-        super().decided(seen)
+        logged = super().decided(seen)
         _stream(runs.event_of(seen))
+        return logged
+
+    def noted(self, error: dict[str, Any], specialist: str, state: RoutingState) -> dict[str, Any]:
+        """Take note that a specialist failed; returns `error`.
+
+        Args:
+            error: `type` and `message` of the cause.
+            specialist: its category.
+            state: what its node was given; without the id of a logged decision nothing is noted.
+        """
+        logged = state.get("decision", {}).get("id")
+        if logged:
+            self.failed(Failure(decision=logged, specialist=specialist, type=error["type"], message=error["message"]))
+        return error
 
 
 @contextmanager

@@ -55,3 +55,22 @@ class Observation:
     latency_ms: float
     time: float = field(default_factory=time)
     conversation: Conversation | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """A specialist that did not answer what a decision had sent to it.
+
+    Attributes:
+        decision: id of the decision in the log.
+        specialist: category of the specialist.
+        type: class of the error.
+        message: its text, which may repeat what the specialist was asked.
+        time: seconds since 1970, UTC.
+    """
+
+    decision: str
+    specialist: str
+    type: str
+    message: str
+    time: float = field(default_factory=time)

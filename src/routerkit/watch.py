@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from routerkit.conversation.history import Mode
     from routerkit.decision import Decision
     from routerkit.log import DecisionLog
+    from routerkit.observation import Failure
     from routerkit.policy import ThresholdPolicy
     from routerkit.router import Router
 
@@ -96,10 +97,14 @@ class Watch:
             self.decided(seen)
         return found
 
-    def decided(self, seen: Observation) -> None:
-        """Take note of a decision that was taken elsewhere."""
+    def decided(self, seen: Observation) -> str | None:
+        """Take note of a decision that was taken elsewhere; returns its id in the log, None without one."""
+        return None if self.log is None else self.log.record(seen).id
+
+    def failed(self, failure: Failure) -> None:
+        """Take note that a specialist failed after a decision."""
         if self.log is not None:
-            self.log.record(seen)
+            self.log.record_failure(failure)
 
     def _observation(
         self, conversation: Conversation, decision: Decision, policy: ThresholdPolicy | None, started: float, share: int

@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from routerkit import ConfigError, build_graph
+from routerkit.errors import SpecialistError
 from routerkit.log.reading import LoggedDecision, reading
 from routerkit.testing import ScriptedSpecialist
 
@@ -32,14 +33,14 @@ for query in ("what is the sum", "hello", "rain"):
 """
 
 
-def wait_for(path: Path, count: int) -> list[LoggedDecision]:
-    """The log's rows, as soon as there are so many; writing them is nobody's business but the log's own thread's."""
+def wait_for(path: Path, count: int, failures: int = 0) -> list[LoggedDecision]:
+    """The log's rows, as soon as there are so many, with so many failures; only the log's own thread writes them."""
     import time
 
     for _ in range(500):
         with reading(path) as reader:
             rows = list(reader.rows())
-        if len(rows) >= count:
+        if len(rows) >= count and sum(len(row.failures) for row in rows) >= failures:
             return rows
         time.sleep(0.02)
     raise AssertionError(f"{len(rows)} rows, expected {count}")
@@ -97,3 +98,44 @@ def test_a_log_that_cannot_be_written_is_said_when_the_graph_is_built(router: Ro
             specialists={"*": ScriptedSpecialist(answers=["yes"])},
             router=router,
         )
+
+
+def test_a_specialist_that_failed_stands_beside_the_decision_in_the_log(router: Router, tmp_path: Path) -> None:
+    log = tmp_path / "decisions.sqlite"
+    failing = ScriptedSpecialist(answers=[], error=ConnectionError("refused"))
+    graph = build_graph(
+        {"decision_log": str(log)},
+        specialists={"math": failing, "*": ScriptedSpecialist(answers=["yes"])},
+        router=router,
+    )
+    result = graph.invoke({"messages": "sum"})
+    (row,) = wait_for(log, 1, failures=1)
+    assert row.id == result["decision"]["id"]
+    assert (row.route, row.reason, result["decision"]["reason"]) == ("math", "confident", "specialist_failed")
+    assert [(one["specialist"], one["type"], one["message"]) for one in row.failures] == [
+        ("math", "ConnectionError", "refused")
+    ]
+
+
+def test_a_failed_general_model_is_logged_though_the_run_fails(router: Router, tmp_path: Path) -> None:
+    log = tmp_path / "decisions.sqlite"
+    failing = ScriptedSpecialist(answers=[], error=ConnectionError("refused"))
+    graph = build_graph({"decision_log": str(log)}, specialists={"*": failing}, router=router)
+    with pytest.raises(SpecialistError, match="the general model failed"):
+        graph.invoke({"messages": "sum"})
+    (row,) = wait_for(log, 1, failures=2)
+    assert [one["specialist"] for one in row.failures] == ["math", "general"]
+
+
+def test_every_failed_specialist_of_several_is_logged(router: Router, tmp_path: Path) -> None:
+    log = tmp_path / "decisions.sqlite"
+    failing = ScriptedSpecialist(answers=[], error=ConnectionError("refused"))
+    graph = build_graph(
+        {"decision_log": str(log), "fan_out": {"top_k": 2, "min_probability": 0.0}},
+        specialists={"general": ScriptedSpecialist(answers=["yes"]), "*": failing},
+        router=router,
+    )
+    asyncio.run(graph.ainvoke({"messages": "sum"}))
+    (row,) = wait_for(log, 1, failures=1)
+    assert row.reason == "mixed"
+    assert "math" in {one["specialist"] for one in row.failures}

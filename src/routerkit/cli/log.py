@@ -113,6 +113,8 @@ def _show(decision: LoggedDecision, left: int) -> None:
     for line in more:
         click.echo("  " + click.style(line, bold=True))
     click.echo(f"  went to {decision.route} ({decision.reason})")
+    for failure in decision.failures:
+        click.echo(harmless(f"  {failure['specialist']} failed: {failure['type']}: {failure['message']}"))
     if decision.shadow:
         seen = decision.shadow
         told = seen.get("error") or f"{seen['category']} {seen['confidence']:.2f} -> {seen['route']}"

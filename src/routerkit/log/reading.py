@@ -6,6 +6,7 @@ import json
 import sqlite3
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from operator import itemgetter
 from time import time
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,11 @@ _DISAGREES = "coalesce(json_extract(shadow, '$.route') <> route OR json_extract(
 _JUDGED = "SELECT query FROM decisions WHERE reviewed IS NOT NULL AND query IS NOT NULL"
 _TO_REVIEW = f"reviewed IS NULL AND text = 'full' AND query NOT IN ({_JUDGED})"
 """A text that was judged once need not be judged again when somebody asks it once more."""
+
+_FAILURES = """(
+    SELECT json_group_array(json_object('time', time, 'specialist', specialist, 'type', type, 'message', message))
+    FROM failures WHERE decision = decisions.id
+) AS failures"""
 
 _ORDER = f"ORDER BY skipped, {_DISAGREES} DESC, reason = 'confident', confidence, seq LIMIT 1"
 
@@ -47,6 +53,7 @@ class LoggedDecision:
         shadow: the candidate's decision, or its `error`; None without a candidate.
         reviewed: when a person judged the decision, seconds since 1970; None if nobody did.
         label: the category that person named; None if it was none of them, or nobody judged.
+        failures: the specialists that failed afterwards, in order: `time`, `specialist`, `type` and `message` each.
     """
 
     id: str
@@ -67,6 +74,7 @@ class LoggedDecision:
     shadow: dict[str, Any] | None
     reviewed: float | None
     label: str | None
+    failures: list[dict[str, Any]]
 
     def to_dict(self) -> dict[str, Any]:
         """The row, ready for JSON."""
@@ -92,7 +100,7 @@ class LogReader:
         Args:
             where: one of this module's conditions, in SQL.
         """
-        for row in self._db.execute(f"SELECT * FROM decisions WHERE {where} ORDER BY seq"):
+        for row in self._db.execute(f"SELECT *, {_FAILURES} FROM decisions WHERE {where} ORDER BY seq"):
             yield _decision(row)
 
     def reviewed(self) -> Iterator[LoggedDecision]:
@@ -109,7 +117,7 @@ class LogReader:
         Those come first on which a candidate router disagrees; then those that fell back, then the least confident
         ones. What was skipped comes last.
         """
-        row = self._db.execute(f"SELECT * FROM decisions WHERE {_TO_REVIEW} {_ORDER}").fetchone()
+        row = self._db.execute(f"SELECT *, {_FAILURES} FROM decisions WHERE {_TO_REVIEW} {_ORDER}").fetchone()
         return None if row is None else _decision(row)
 
     def count_to_review(self) -> int:
@@ -160,5 +168,6 @@ def reading(path: Path) -> Iterator[LogReader]:
 def _decision(row: sqlite3.Row) -> LoggedDecision:
     fields = {key: row[key] for key in row.keys() if key not in {"seq", "skipped"}}  # noqa: SIM118 - a Row is no dict
     fields["probabilities"] = json.loads(row["probabilities"])
+    fields["failures"] = sorted(json.loads(row["failures"]), key=itemgetter("time"))
     fields["shadow"] = None if row["shadow"] is None else json.loads(row["shadow"])
     return LoggedDecision(**fields)

@@ -14,8 +14,11 @@ from uuid import uuid4
 
 from routerkit.log import schema
 from routerkit.log.writer import Entry, LogFile
+from routerkit.observation import Failure
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from routerkit.log.settings import LogConfig
     from routerkit.observation import Observation
     from routerkit.shadow import Shadow
@@ -43,7 +46,8 @@ class _Stop(threading.Event):
     """Asks the thread to end; set when it has, or when there turned out to be more to write."""
 
 
-_Item = Entry | _Flush | _Stop
+_Kept = Entry | Failure
+_Item = _Kept | _Flush | _Stop
 
 
 class DecisionLog:
@@ -59,7 +63,8 @@ class DecisionLog:
         shadow: a candidate router, asked in the writing thread; its decision is kept beside the live one.
 
     Attributes:
-        dropped: decisions that were given up because the disk or the shadow was too slow or the file failed.
+        dropped: decisions and failures that were given up because the disk or the shadow was too slow, or the file
+            failed.
 
     Raises:
         ConfigError: if the file cannot be written or is no decision log.
@@ -79,12 +84,12 @@ class DecisionLog:
     def record(self, seen: Observation) -> Entry:
         """Take a decision to be written soon; the entry tells later whether it was."""
         entry = Entry(id=uuid4().hex, seen=seen)
-        try:
-            self._queue.put_nowait(entry)
-        except Full:
-            self._drop([entry], "they come faster than they can be written")
-        self._ensure_thread()
+        self._take(entry)
         return entry
+
+    def record_failure(self, failure: Failure) -> None:
+        """Take note that a specialist failed after a decision; written and flushed as decisions are."""
+        self._take(failure)
 
     def flush(self, timeout_s: float | None = None) -> bool:
         """Wait until every decision recorded before this call is in the file.
@@ -120,6 +125,13 @@ class DecisionLog:
             self._ensure_thread()
             stop.wait(None if deadline is None else max(0.0, deadline - monotonic()))
 
+    def _take(self, item: _Kept) -> None:
+        try:
+            self._queue.put_nowait(item)
+        except Full:
+            self._drop([item], "they come faster than they can be written")
+        self._ensure_thread()
+
     def _reset(self) -> None:
         """A fresh queue without a thread: at the beginning, and in a forked child, where no thread lives on."""
         self._queue: Queue[_Item] = Queue(QUEUE_ROWS)
@@ -152,7 +164,7 @@ class DecisionLog:
 
     def _next_batch(self) -> list[_Item]:
         found = [self._queue.get()]
-        if isinstance(found[0], Entry):
+        if isinstance(found[0], Entry | Failure):
             self._hurry.wait(GATHER_S)
         self._hurry.clear()  # whoever has set it had put his item into the queue before
         with contextlib.suppress(Empty):
@@ -163,8 +175,9 @@ class DecisionLog:
 
     def _write_batch(self, file: LogFile, batch: list[_Item]) -> None:
         entries = [item for item in batch if isinstance(item, Entry)]
-        if problem := file.write(entries):
-            self._drop(entries, problem)
+        failures = [item for item in batch if isinstance(item, Failure)]
+        if problem := file.write(entries, failures):
+            self._drop([*entries, *failures], problem)
         else:
             for entry in entries:
                 entry.kept = True
@@ -172,10 +185,11 @@ class DecisionLog:
             if isinstance(item, _Flush):
                 item.set()
 
-    def _drop(self, entries: list[Entry], problem: str) -> None:
-        for entry in entries:
-            entry.kept = False
-        if entries and not self.dropped:
+    def _drop(self, items: Sequence[_Kept], problem: str) -> None:
+        for item in items:
+            if isinstance(item, Entry):
+                item.kept = False
+        if items and not self.dropped:
             logger.warning("%s: decisions are not logged: %s", self.config.path, problem)
         with self._lock:
-            self.dropped += len(entries)
+            self.dropped += len(items)

@@ -13,7 +13,7 @@ from routerkit.errors import ConfigError
 if TYPE_CHECKING:
     from pathlib import Path
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """Raised whenever an older routerkit could misread a new log. Kept in the file as SQLite's `user_version`."""
 
 BUSY_S = 30.0
@@ -59,6 +59,16 @@ CREATE TABLE IF NOT EXISTS decisions (
     skipped INTEGER NOT NULL DEFAULT 0
 );
 CREATE INDEX IF NOT EXISTS decisions_by_time ON decisions (time);
+CREATE TABLE IF NOT EXISTS failures (
+    decision TEXT NOT NULL,
+    time REAL NOT NULL,
+    specialist TEXT NOT NULL,
+    type TEXT NOT NULL,
+    message TEXT
+);
+CREATE INDEX IF NOT EXISTS failures_by_decision ON failures (decision);
+CREATE TRIGGER IF NOT EXISTS failures_go_with_decisions AFTER DELETE ON decisions
+BEGIN DELETE FROM failures WHERE decision = OLD.id; END;
 """
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from routerkit.log.settings import LogConfig
-    from routerkit.observation import Observation
+    from routerkit.observation import Failure, Observation
     from routerkit.shadow import Shadow
 
 PRUNE_EVERY = 1_000
@@ -37,6 +37,7 @@ INSERT OR IGNORE INTO decisions (
     latency_ms, query, text, shadow
 ) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
+_INSERT_FAILURE = "INSERT INTO failures (decision, time, specialist, type, message) VALUES (?, ?, ?, ?, ?)"
 
 
 @dataclass(slots=True)
@@ -69,9 +70,9 @@ class LogFile:
         self._until_prune = 0
         self._prune_at = 0.0
 
-    def write(self, entries: Sequence[Entry]) -> str | None:
+    def write(self, entries: Sequence[Entry], failures: Sequence[Failure] = ()) -> str | None:
         """Write a batch; returns what went wrong, None if nothing did. A failed batch has left nothing in the file."""
-        if not entries:
+        if not entries and not failures:
             return None
         try:
             rows = [self._row(entry) for entry in entries]
@@ -79,6 +80,7 @@ class LogFile:
             db.execute("BEGIN IMMEDIATE")
             try:
                 db.executemany(_INSERT, rows)
+                db.executemany(_INSERT_FAILURE, [self._failure_row(failure) for failure in failures])
                 self._prune(db, len(rows))
                 db.execute("COMMIT")
             except sqlite3.Error:
@@ -112,7 +114,10 @@ class LogFile:
         if self._until_prune > 0 and monotonic() < self._prune_at:
             return
         self._until_prune, self._prune_at = PRUNE_EVERY, monotonic() + PRUNE_EVERY_S
-        db.execute("DELETE FROM decisions WHERE time < ?", (time() - self._config.max_days * _SECONDS_PER_DAY,))
+        oldest_time = time() - self._config.max_days * _SECONDS_PER_DAY
+        db.execute("DELETE FROM decisions WHERE time < ?", (oldest_time,))
+        # Those of other decisions go with them; these are of decisions that were given up.
+        db.execute("DELETE FROM failures WHERE time < ?", (oldest_time,))
         latest = "SELECT seq FROM decisions ORDER BY seq DESC LIMIT 1 OFFSET ?"
         db.execute(f"DELETE FROM decisions WHERE seq <= ({latest})", (self._config.max_rows,))
         self._shrink(db)
@@ -149,6 +154,11 @@ class LogFile:
             text,
             None if shadow is None else json.dumps(shadow, ensure_ascii=False),
         )
+
+    def _failure_row(self, failure: Failure) -> tuple[object, ...]:
+        text = self._config.text
+        message = None if text == "hidden" else mask(failure.message, text)
+        return (failure.decision, failure.time, failure.specialist, failure.type, message)
 
 
 def _bytes_used(db: sqlite3.Connection) -> int:

@@ -16,6 +16,7 @@ import pytest
 
 from routerkit.log import DecisionLog, LogConfig
 from routerkit.log.reading import reading
+from routerkit.observation import Failure
 from routerkit.rows import read_rows
 from tests.cli import call
 from tests.core.log.support import observation, written
@@ -57,6 +58,17 @@ def test_disagreeing_decisions_come_first_then_the_uncertain_ones(log: Path) -> 
     assert shown(found.stdout) == ["disputed", "least sure", "outside", "unsure", "sure"]
     assert "the candidate: general 0.80 -> general" in found.stdout
     assert found.stderr == "5 judged, 0 to go\n"
+
+
+def test_a_failed_specialist_is_shown_beside_its_decision(tmp_path: Path) -> None:
+    log = DecisionLog(LogConfig(path=tmp_path / "log.sqlite"))
+    entry = log.record(observation())
+    log.record_failure(Failure(decision=entry.id, specialist="math", type="TimeoutError", message="too \x1b[2Jslow"))
+    assert log.flush()
+    log.close()
+    found = call("log", "review", "--log", log.config.path, stdin=b"q\n")
+    assert "  math failed: TimeoutError: too " in found.stdout
+    assert "\x1b[2J" not in found.stdout
 
 
 def test_one_key_accepts_corrects_or_says_that_it_is_none_of_them(log: Path) -> None:

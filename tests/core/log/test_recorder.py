@@ -20,10 +20,12 @@ import pytest
 from routerkit.errors import ConfigError, InputError
 from routerkit.log import DecisionLog, LogConfig, recorder, writer
 from routerkit.log.reading import reading
+from routerkit.observation import Failure
 from routerkit.watch import Watch
 from tests.core.log.support import check_integrity, ids, observation, written
 
 if TYPE_CHECKING:
+    from routerkit.privacy import Content
     from routerkit.router import Router
 
 ROOT = Path(__file__).parents[3]
@@ -276,7 +278,7 @@ def test_a_file_of_something_else_is_refused_and_left_alone(tmp_path: Path) -> N
     for path, problem in (
         (text, "is no decision log"),
         (database, "a database of something else"),
-        (later, "has version 9, this routerkit reads 1"),
+        (later, "has version 9, this routerkit reads 2"),
         (tmp_path / "missing" / "log.sqlite", "cannot be written .No such file"),
     ):
         with pytest.raises(ConfigError, match=problem):
@@ -289,3 +291,42 @@ def test_a_row_of_the_log_is_plain_json(tmp_path: Path) -> None:
     with reading(path) as reader:
         (row,) = reader.rows()
     assert json.loads(json.dumps(row.to_dict())) == row.to_dict()
+
+
+def _with_failures(path: Path, text: Content = "full") -> LogConfig:
+    """A log with one decision after which two specialists failed."""
+    config = LogConfig(path=path, text=text)
+    log = DecisionLog(config)
+    entry = log.record(observation())
+    for name in ("math", "general"):
+        log.record_failure(Failure(decision=entry.id, specialist=name, type="TimeoutError", message=f"{name} is slow"))
+    assert log.flush()
+    log.close()
+    return config
+
+
+def test_what_failed_after_a_decision_is_kept_beside_it(tmp_path: Path) -> None:
+    with reading(_with_failures(tmp_path / "log.sqlite").path) as reader:
+        (row,) = reader.rows()
+    assert [(one["specialist"], one["type"], one["message"]) for one in row.failures] == [
+        ("math", "TimeoutError", "math is slow"),
+        ("general", "TimeoutError", "general is slow"),
+    ]
+
+
+def test_hidden_text_hides_the_messages_of_failures_too(tmp_path: Path) -> None:
+    with reading(_with_failures(tmp_path / "log.sqlite", "hidden").path) as reader:
+        (row,) = reader.rows()
+    assert [one["message"] for one in row.failures] == [None, None]
+
+
+def test_failures_are_deleted_with_their_decision(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = _with_failures(tmp_path / "log.sqlite")
+    monkeypatch.setattr(writer, "PRUNE_EVERY_S", 0.0)
+    log = DecisionLog(LogConfig(path=config.path, max_rows=1))
+    log.record(observation())
+    assert log.flush()
+    log.close()
+    with closing(sqlite3.connect(config.path)) as db:
+        left = [db.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in ("decisions", "failures")]
+    assert left == [1, 0]

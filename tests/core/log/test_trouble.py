@@ -125,7 +125,7 @@ def test_a_damaged_log_is_one_line_of_error(command: tuple[str, ...], log: Path)
 def test_a_log_of_a_later_version_is_refused_by_readers_too(log: Path) -> None:
     with closing(sqlite3.connect(log)) as db:
         db.execute("PRAGMA user_version = 9")
-    assert "has version 9, this routerkit reads 1" in call("log", "review", "--log", log).error
+    assert "has version 9, this routerkit reads 2" in call("log", "review", "--log", log).error
 
 
 def test_a_log_whose_file_was_moved_away_goes_on_in_a_new_one(tmp_path: Path) -> None:
