@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from routerkit_training import augment as module
 from routerkit_training.augment import augment
 
-_CHANGES = [change for _, change in module._CHANGES]
+_CHANGES = [*(change for _, change in module._CHANGES), module._mistyped]
 _AWKWARD = ["?", "...", "\n", "!?.", "a", "ab", "  x  ", "ß" * 12, "🙂" * 13, "word " * 60, "a. b\nc. d", "'\"'"]
 _LONG = "How many litres does the pool hold, and why? " * 6
 
@@ -46,6 +46,17 @@ def test_some_rows_stay_as_they_are() -> None:
 def test_punctuation_alone_survives() -> None:
     generator = np.random.default_rng(0)
     assert all(augment("?!.", generator).strip() for _ in range(300))
+
+
+def test_the_share_of_slips_is_as_asked_for() -> None:
+    word = "incomprehensibilities"  # one of the other changes may lower, end or open it, and none changes its letters
+    found = {
+        share: sum(word not in augment(word, np.random.default_rng(seed), typos=share).lower() for seed in range(300))
+        for share in (0.0, 0.4, 1.0)
+    }
+    assert found[0.0] == 0
+    assert 80 < found[0.4] < 160
+    assert found[1.0] > 270
 
 
 @pytest.mark.parametrize("change", _CHANGES, ids=lambda change: change.__name__)

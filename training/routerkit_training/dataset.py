@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset
 
-from routerkit_training.augment import augment
+from routerkit_training.augment import TYPOS, augment
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,6 +34,7 @@ class QueryDataset(Dataset[Example]):
         augmentation_seed: if given, every access shows the row in another outfit; see `augment`.
         beliefs: shape (at most len(rows), n_categories), what an earlier router believes of the first rows; their
             targets lie half-way between it and the label.
+        typos: with `augmentation_seed`, the probability of slips of the fingers, in [0, 1].
     """
 
     def __init__(
@@ -44,6 +45,7 @@ class QueryDataset(Dataset[Example]):
         *,
         augmentation_seed: int | None = None,
         beliefs: NDArray[np.floating] | None = None,
+        typos: float = TYPOS,
     ) -> None:
         self._queries = [row.query for row in rows]
         self._targets = [_target(row, categories) for row in rows]
@@ -51,6 +53,7 @@ class QueryDataset(Dataset[Example]):
             labels = np.array(self._targets[: len(beliefs)])
             self._targets[: len(beliefs)] = ((labels + beliefs) / 2).tolist()
         self._tokenizer = tokenizer
+        self._typos = typos
         self._generator = None if augmentation_seed is None else np.random.default_rng(augmentation_seed)
 
     def __len__(self) -> int:
@@ -59,7 +62,7 @@ class QueryDataset(Dataset[Example]):
     def __getitem__(self, position: int) -> Example:
         query = self._queries[position]
         if self._generator is not None:
-            query = augment(query, self._generator)
+            query = augment(query, self._generator, typos=self._typos)
         return {"input_ids": self._tokenizer.encode(query), "labels": self._targets[position]}
 
 

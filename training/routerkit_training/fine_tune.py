@@ -96,7 +96,14 @@ def fine_tune(
     trainer = SoftLabelTrainer(
         model=encoder.model,
         args=_arguments(settings, scratch, len(splits.train)),
-        train_dataset=QueryDataset(splits.train, splits.categories, tokenizer, augmentation_seed=seed, beliefs=beliefs),
+        train_dataset=QueryDataset(
+            splits.train,
+            splits.categories,
+            tokenizer,
+            augmentation_seed=seed,
+            beliefs=beliefs,
+            typos=settings.typos,
+        ),
         eval_dataset=QueryDataset(splits.validation, splits.categories, tokenizer),
         data_collator=collate,
         compute_metrics=_scorer(splits.categories),

@@ -28,6 +28,7 @@ RECIPE = {
     "learning_rate": 1e-4,
     "freeze_words": True,
     "dropout": 0.0,
+    "typos": 0.4,
     "label_smoothing": 0.05,
     "max_tokens": 96,
     "target_harm": 0.04,

@@ -11,6 +11,7 @@ from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 from routerkit.spec import Probability, Spec
 from routerkit.store import STARTER
 from routerkit.tokenization import MAX_TOKENS, MIN_TOKENS
+from routerkit_training.augment import TYPOS
 
 CONTINUED = {"epochs": 1, "batch_size": 32, "learning_rate": 3e-4, "label_smoothing": 0.05, "ema_decay": 0.95}
 """Defaults of a run that goes on from a router with a replay of its rows; chosen by `added_categories`."""
@@ -46,6 +47,8 @@ class TrainSettings(Spec):
         freeze_words: leave the word embeddings as the base model has them, so that words of no training row keep their
             place beside those that the rows moved.
         augment: show every row in another outfit each epoch; see `routerkit_training.augment`.
+        typos: share of the rows whose outfit has slips of the fingers, in [0, 1]; 0.4 suits tens of thousands of rows,
+            and would leave too little of a few hundred.
         target_harm: largest share of queries that the automatic threshold may send to a wrong specialist, in (0, 1).
         patience: epochs without a better validation macro-F1 before training stops.
         max_tokens: most tokens read of one query.
@@ -77,6 +80,7 @@ class TrainSettings(Spec):
     dropout: Probability = 0.1
     freeze_words: bool = False
     augment: bool = True
+    typos: Probability = TYPOS
     target_harm: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.03
     patience: PositiveInt = 2
     max_tokens: Annotated[int, Field(ge=MIN_TOKENS)] = MAX_TOKENS
