@@ -11,6 +11,7 @@ from langgraph.graph.state import CompiledStateGraph
 from langgraph.types import Send  # noqa: TC002 - LangGraph evaluates the annotations with it
 
 from routerkit.config import GraphConfig
+from routerkit.errors import InputError
 from routerkit.tracing.client import install
 from routerkit_graphs.context import RoutingContext
 from routerkit_graphs.fan_out import CONSULT_NODE, SEVERAL, add_fan_out, send_to_several
@@ -116,7 +117,13 @@ def assemble(
 
 def _by_route(labels: Mapping[str, str]) -> Callable[[RoutingState], str | list[Send]]:
     def route(state: RoutingState) -> str | list[Send]:
-        return send_to_several(state) or labels[state["route"]]
+        several = send_to_several(state)
+        if several:
+            return several
+        if state["route"] not in labels:
+            # Written by a caller, or kept by a checkpointer from a graph with other categories.
+            raise InputError(f"the state's route is {state['route']!r}; this graph has: {', '.join(labels)}")
+        return labels[state["route"]]
 
     return route
 

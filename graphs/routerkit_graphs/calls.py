@@ -49,13 +49,13 @@ class Call(BaseCallbackHandler):
     Attributes:
         route: the specialist's category.
         patience: how long it is waited for.
-        streamed: ids of the messages of which something has gone out.
+        streamed: for each message of which something has gone out, its id and its text so far.
         text_is_out: whether there was text in it.
     """
 
     route: str
     patience: Patience = field(default_factory=Patience)
-    streamed: list[str] = field(default_factory=list)
+    streamed: dict[str, str] = field(default_factory=dict)
     text_is_out: bool = False
     run_inline = True  # before the handlers that show what they hear
     _given_up: threading.Event = field(default_factory=threading.Event)
@@ -119,9 +119,15 @@ class Call(BaseCallbackHandler):
         del kwargs
         self._check()
         name = str(getattr(getattr(chunk, "message", None), "id", None) or run_id)
-        if name not in self.streamed:
-            self.streamed.append(name)
+        self.streamed[name] = self.streamed.get(name, "") + (chunk.text if chunk else str(token))
         self.text_is_out = self.text_is_out or bool(token)
+
+    def id_of(self, text: str) -> str | None:
+        """The id of the message that was streamed with this text, if there is one.
+
+        A chain may end in plain text, or in a message of its own; with another id, LangGraph would stream it again.
+        """
+        return next((name for name, said in self.streamed.items() if said == text), None)
 
     def on_chain_start(self, *args: object, **kwargs: object) -> None:
         """End a call that is given up at its next step."""

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from langchain_core.caches import BaseCache
 from langchain_core.language_models.base import LangSmithParams
 from langchain_core.language_models.chat_models import BaseChatModel
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
@@ -54,6 +55,8 @@ class RouterChatModel(BaseChatModel):
     models: SkipValidation[Mapping[str, ModelSource]] = Field(default_factory=dict, repr=False)
     router: SkipValidation[Router | None] = None
     config: SkipValidation[GraphConfig | Mapping[str, Any] | str | Path | None] = Field(default=None, repr=False)
+    # Else `generate` would look into the global cache, where all models of this class have one name.
+    cache: SkipValidation[BaseCache | bool | None] = Field(default=False, exclude=True)
     _picker: ModelPicker = PrivateAttr()
 
     model_config = ConfigDict(arbitrary_types_allowed=True)
@@ -132,6 +135,22 @@ class RouterChatModel(BaseChatModel):
         """Bind tools; each call binds them to the model that it chooses, in that model's own way."""
         choice = {} if tool_choice is None else {"tool_choice": tool_choice}
         return self.bind(tools=list(tools), **choice, **kwargs)
+
+    def get_token_ids(self, text: str) -> list[int]:
+        """The ids of a text by the general model's tokenizer, for nobody knows yet which model will read it."""
+        general = self._picker.general()
+        return general.get_token_ids(text) if isinstance(general, BaseChatModel) else super().get_token_ids(text)
+
+    def get_num_tokens_from_messages(
+        self,
+        messages: list[BaseMessage],
+        tools: Sequence[dict[str, Any] | type | Callable[..., Any] | BaseTool] | None = None,
+    ) -> int:
+        """The length of a conversation for the general model, see `get_token_ids`."""
+        general = self._picker.general()
+        if isinstance(general, BaseChatModel):
+            return general.get_num_tokens_from_messages(messages, tools)
+        return super().get_num_tokens_from_messages(messages, tools)
 
     # `generate`, batches of it, and events of version 3 come in below; the run around them is LangChain's.
 

@@ -8,6 +8,7 @@ from langchain_core.messages import HumanMessage
 from langchain_core.runnables import RunnableConfig  # noqa: TC002 - LangChain evaluates the annotations with it
 from langchain_core.tools import BaseTool, StructuredTool
 
+from routerkit.errors import InputError
 from routerkit.messages import RouterInput, query_of
 
 if TYPE_CHECKING:
@@ -70,8 +71,13 @@ def _asked(question: str) -> dict[str, Any]:
 
 def _found(state: dict[str, Any]) -> _Found:
     """All answers that follow the question: several, if several specialists answered."""
+    if "__interrupt__" in state:
+        raise InputError(
+            "the graph waits for a person, and outside of an agent nobody can answer a tool; invoke the graph itself"
+        )
     messages = state["messages"]
-    last_question = max(index for index, message in enumerate(messages) if isinstance(message, HumanMessage))
-    answers = [message for message in messages[last_question + 1 :] if message.type == "ai" and message.text]
+    # Graphs of several agents write their answers as human messages, with the agent's name.
+    said = [index for index, message in enumerate(messages) if isinstance(message, HumanMessage) and not message.name]
+    answers = [message for message in messages[said[-1] + 1 :] if message.type in {"ai", "human"} and message.text]
     several = answers if "routes" in state["decision"] else answers[-1:]
     return "\n\n".join(message.text for message in several), state["decision"]

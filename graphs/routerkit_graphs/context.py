@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self
 
 from pydantic import PositiveInt, ValidationError, model_validator
@@ -29,7 +29,7 @@ class RoutingContext(Spec):
         force_route: the category whose specialist answers, whatever the router believes.
         fan_out: most specialists that answer a mixed query; 1 asks one. For graphs built with `fan_out`.
         confirm_below: decisions with a lower confidence interrupt the run, for a person to choose; 0 asks nobody.
-            Needs a checkpointer; resume with `Command(resume=category)`.
+            Needs a checkpointer; resume with `Command(resume=category)`, inside another graph with the same context.
 
     Raises:
         InputError: naming each fault.
@@ -63,6 +63,8 @@ def context_of(found: object, *, nested: bool) -> RoutingContext:
     """
     if found is None or isinstance(found, RoutingContext):
         return found or RoutingContext()
+    if isinstance(found, str | int | float | Sequence) and not nested:
+        raise InputError(f"context is {found!r}, expected a RoutingContext, or a mapping such as {{'threshold': 0.8}}")
     given = {name: _value(found, name) for name in RoutingContext.model_fields}
     if not nested:
         return RoutingContext(**given)

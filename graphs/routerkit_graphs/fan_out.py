@@ -98,7 +98,7 @@ def _consult(wiring: Wiring, settings: FanOutConfig, watch: GraphWatch) -> Runna
         except GraphBubbleUp:
             raise
         except Exception as error:  # the border: one specialist's failure leaves the others their answers
-            failure = watch.noted(record(error, call.streamed), seat.category, state)
+            failure = watch.noted(record(error, [*call.streamed]), seat.category, state)
             announce(seat.category, {"route": JOIN_NODE, "error": failure}, config)
             return _failed(seat, failure)
 
@@ -109,7 +109,7 @@ def _consult(wiring: Wiring, settings: FanOutConfig, watch: GraphWatch) -> Runna
         except GraphBubbleUp:
             raise
         except Exception as error:  # the border, as above
-            failure = watch.noted(record(error, call.streamed), seat.category, state)
+            failure = watch.noted(record(error, [*call.streamed]), seat.category, state)
             await aannounce(seat.category, {"route": JOIN_NODE, "error": failure}, config)
             return _failed(seat, failure)
 
@@ -145,7 +145,7 @@ def _join(wiring: Wiring, settings: FanOutConfig, watch: GraphWatch) -> Runnable
         except GraphBubbleUp:
             raise
         except Exception as error:  # the border: the answers are there, and are told as they are
-            unmerged = _unmerged(update, watch.noted(record(error, call.streamed), general.category, state))
+            unmerged = _unmerged(update, watch.noted(record(error, [*call.streamed]), general.category, state))
             announce(general.category, {"route": JOIN_NODE, "error": unmerged["decision"]["error"]}, config)
             return _told(found, unmerged)
 
@@ -159,7 +159,7 @@ def _join(wiring: Wiring, settings: FanOutConfig, watch: GraphWatch) -> Runnable
         except GraphBubbleUp:
             raise
         except Exception as error:  # the border, as above
-            unmerged = _unmerged(update, watch.noted(record(error, call.streamed), general.category, state))
+            unmerged = _unmerged(update, watch.noted(record(error, [*call.streamed]), general.category, state))
             await aannounce(general.category, {"route": JOIN_NODE, "error": unmerged["decision"]["error"]}, config)
             return _told(found, unmerged)
 

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from typing_extensions import NotRequired  # noqa: UP035, TC002 - LangGraph evaluates the annotations with it
 
-from routerkit.errors import require
+from routerkit.errors import SpecialistError, require
 
 require("agents", "langchain")
 
 from langchain.agents.middleware import AgentMiddleware, AgentState, ExtendedModelResponse  # noqa: E402 - see above
-from langchain_core.messages import AIMessage, SystemMessage  # noqa: E402
+from langchain_core.messages import AIMessage, BaseMessage, SystemMessage  # noqa: E402
 from langgraph.types import Command  # noqa: E402
 
 from routerkit_graphs.picking import ModelPicker, ModelSource, Pick  # noqa: E402
@@ -77,7 +77,7 @@ class RoutingMiddleware(AgentMiddleware[RoutedAgentState, Any, Any]):
 
         Raises:
             InputError: if there is no human message, or it cannot be classified.
-            SpecialistError: if the model cannot be loaded, or shall call tools and cannot.
+            SpecialistError: if the model cannot be loaded, shall call tools and cannot, or returns no message.
         """
         pick = self._picker.pick(request.messages)
         return _noted(pick, handler(_to(pick, request)))
@@ -104,6 +104,9 @@ def _to(pick: Pick, request: ModelRequest[Any]) -> ModelRequest[Any]:
 def _noted(pick: Pick, response: ModelResponse[Any]) -> ExtendedModelResponse[Any]:
     decision = pick.decision.to_dict()
     for position, message in enumerate(response.result):
+        if not isinstance(message, BaseMessage):
+            found = type(message).__name__
+            raise SpecialistError(pick.decision.route, f"returned {found}; expected a chat model's AIMessage")
         if isinstance(message, AIMessage):
             metadata = {**message.response_metadata, "routerkit": decision}
             response.result[position] = message.model_copy(update={"response_metadata": metadata})

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
 _Update = dict[str, Any]
 
+_SILENT = {"text", "reasoning", "thinking", "redacted_thinking"}
+"""Types of content that say nothing by being there; the names are LangChain's and the providers'."""
+
 
 @dataclass(frozen=True)
 class Seat:
@@ -67,7 +70,7 @@ def specialist_node(seat: Seat, fallback: str, watch: GraphWatch) -> RunnableLam
     """
 
     def hand_over(state: RoutingState, error: Exception, call: Call) -> _Update:
-        failure = watch.noted(record(error, call.streamed), seat.category, state)
+        failure = watch.noted(record(error, [*call.streamed]), seat.category, state)
         return _hand_over(seat, fallback, state, error, failure)
 
     def answer(state: RoutingState, config: RunnableConfig) -> _Update:
@@ -112,7 +115,7 @@ def ask(seat: Seat, call: Call, state: RoutingState, config: RunnableConfig, *, 
     with specialist_run(seat.category, state, config, last=last) as traced:
         model = seat.load()
         output = call.run(partial(model.invoke, _input(seat, model, state), call.heard(traced)))
-        return _update(seat, state, output)
+        return _update(seat, call, state, output)
 
 
 async def aask(seat: Seat, call: Call, state: RoutingState, config: RunnableConfig, *, last: bool) -> _Update:
@@ -120,7 +123,7 @@ async def aask(seat: Seat, call: Call, state: RoutingState, config: RunnableConf
     with specialist_run(seat.category, state, config, last=last) as traced:
         model = await asyncio.to_thread(seat.load)
         output = await call.arun(partial(model.ainvoke, _input(seat, model, state), call.heard(traced)))
-        return _update(seat, state, output)
+        return _update(seat, call, state, output)
 
 
 def _input(seat: Seat, model: Runnable[Any, Any], state: RoutingState) -> Any:  # noqa: ANN401 - as the model wants it
@@ -128,11 +131,13 @@ def _input(seat: Seat, model: Runnable[Any, Any], state: RoutingState) -> Any:  
     return {"messages": messages} if isinstance(model, Pregel) else messages
 
 
-def _update(seat: Seat, state: RoutingState, output: object) -> _Update:
+def _update(seat: Seat, call: Call, state: RoutingState, output: object) -> _Update:
     answer = output["messages"] if isinstance(output, Mapping) and "messages" in output else output
     seen = {message.id for message in state["messages"]}
     if isinstance(answer, str):
         answer = AIMessage(answer)
+    if isinstance(answer, AIMessage) and answer.id is None:
+        answer = answer.model_copy(update={"id": call.id_of(answer.text)})
     if isinstance(answer, BaseMessage):
         taken = seen | set(state.get("decision", {}).get("error", {}).get("discard", []))
         # Some servers give many answers one id, and a second message with an id would replace the first.
@@ -151,8 +156,10 @@ def _update(seat: Seat, state: RoutingState, output: object) -> _Update:
 
 
 def _says_something(message: BaseMessage) -> bool:
-    blank = isinstance(message.content, str) and not message.content.strip()
-    return not blank or bool(getattr(message, "tool_calls", None))
+    """Whether there is anything in it beside blank text and thoughts."""
+    blocks = [] if isinstance(message.content, str) else message.content
+    shown = any(isinstance(block, dict) and block.get("type") not in _SILENT for block in blocks)
+    return shown or bool(message.text.strip()) or bool(getattr(message, "tool_calls", None))
 
 
 def _hand_over(seat: Seat, fallback: str, state: RoutingState, error: Exception, failure: Mapping[str, Any]) -> _Update:

@@ -16,7 +16,7 @@ from routerkit.messages import conversation_of
 from routerkit.policy import default_fallback
 from routerkit.spec import Spec
 from routerkit.watch import Watch
-from routerkit_graphs.wiring import REST, wire
+from routerkit_graphs.wiring import REST, check_types, wire
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -64,6 +64,7 @@ class ModelPicker:
         self.router = wiring.router
         self._watch = watch
         self._seats: dict[str, Seat] = {seat.category: seat for seat in wiring.seats}
+        self._fallback = wiring.fallback
 
     @classmethod
     def of(
@@ -85,6 +86,7 @@ class ModelPicker:
             GraphConfigError: if categories, models and router do not fit together.
             ArtefactError: if the router is missing or damaged.
         """
+        check_types("models", models, router)
         loaded = _base(router) if config is None else GraphConfig.load(config)
         models = _named(models, loaded.categories)
         loaded = _with_entries(loaded, models)
@@ -92,7 +94,7 @@ class ModelPicker:
         if graphs:
             raise GraphConfigError([f"models[{name!r}] is a graph, expected a chat model" for name in graphs])
         given = {name: model for name, model in models.items() if isinstance(model, Runnable)}
-        wiring = wire(loaded, given, router)
+        wiring = wire(loaded, given, router, argument="models")
         return cls(wiring, Watch.from_config(loaded, wiring.router))
 
     def pick(self, conversation: Sequence[BaseMessage]) -> Pick:
@@ -109,6 +111,14 @@ class ModelPicker:
             self._watch.decided(seen)
         seat = self._seats[seen.decision.route]
         return Pick(seen.decision, seat.load(), seat)
+
+    def general(self) -> Runnable[Any, Any]:
+        """The general model, loaded.
+
+        Raises:
+            SpecialistError: if it cannot be loaded.
+        """
+        return self._seats[self._fallback].load()
 
 
 def _base(router: Router | None) -> GraphConfig:

@@ -78,7 +78,8 @@ class ReloadingGraph(Runnable[Any, Any]):
         self._router = router
         self._checkpointer = checkpointer
         self._lock = threading.RLock()
-        self._file = None if isinstance(config, GraphConfig | Mapping) else find_config(config or DEFAULT_CONFIG)
+        named = DEFAULT_CONFIG if config is None else config
+        self._file = None if isinstance(named, GraphConfig | Mapping) else find_config(named)
         self._manifest: Path | None = None
         self._seen: _Signature = ()
         self._version = self._load({}, warm=False)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from langgraph.config import get_config
+from langgraph.errors import GraphInterrupt
 from langgraph.runtime import get_runtime
 from langgraph.types import interrupt
 
@@ -96,8 +97,8 @@ class RouterNode(RouterRunnable):
             seen = _decided(seen, context.force_route, "forced")
         elif controls.fan_out and len(routes := controls.fan_out.routes(seen.decision)) > 1:
             seen = _decided(seen, routes[0], "mixed")
-        elif seen.decision.confidence < (controls.confirm_below or 0.0):
-            seen = _decided(seen, _ask_person(seen, controls.categories), "confirmed")
+        elif named := _named_by_person(seen, controls, nested=nested):
+            seen = _decided(seen, named, "confirmed")
         # A run that a person interrupts begins anew, so nothing is told before the decision is final.
         logged = self._watch.decided(seen)
         runs.report(run_manager, seen)
@@ -117,11 +118,31 @@ def _decided(seen: Observation, route: str, reason: Reason) -> Observation:
     return replace(seen, decision=decision)
 
 
-def _ask_person(seen: Observation, categories: list[str]) -> str:
-    """Interrupt the run until a person has named a category."""
-    question = {"query": seen.query, **seen.decision.to_dict(), "choices": categories}
-    answer = interrupt(question)
-    while answer not in categories:
-        found = f"{answer!r} is no route; resume with one of: {', '.join(categories)}"
+def _named_by_person(seen: Observation, controls: Controls, *, nested: bool) -> str | None:
+    """The category that a person has named; if a question is due, the run is interrupted until then.
+
+    Raises:
+        InputError: if a question is due, and nothing keeps the run until it is answered.
+    """
+    due = seen.decision.confidence < (controls.confirm_below or 0.0)
+    if nested and not due:
+        # An answer that is at hand may be meant for the graph around this one.
+        return None
+    run = get_runtime().execution_info
+    if due and run and run.thread_id is None:
+        raise InputError(
+            "confirm_below interrupts this run for a person, and no checkpointer keeps it; compile the outermost graph "
+            "with one, and name a thread_id"
+        )
+    question = {"query": seen.query, **seen.decision.to_dict(), "choices": controls.categories}
+    try:
+        answer = interrupt(question)
+    except GraphInterrupt:
+        # Without an answer. With one, a run goes on as the person said, also if it is resumed without its context.
+        if due:
+            raise
+        return None
+    while answer not in controls.categories:
+        found = f"{answer!r} is no route; resume with one of: {', '.join(controls.categories)}"
         answer = interrupt({**question, "problem": found})
     return str(answer)

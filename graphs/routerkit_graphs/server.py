@@ -39,4 +39,4 @@ def _current() -> RoutingGraph:
 
 @cache
 def _graph() -> ReloadingGraph:
-    return ReloadingGraph(os.environ.get(CONFIG_VARIABLE))
+    return ReloadingGraph(os.environ.get(CONFIG_VARIABLE) or None)

@@ -15,7 +15,9 @@ class RoutingState(MessagesState):
         messages: the conversation; the specialist's answer is appended.
         route: name of the node that answers.
         decision: the fields of `routerkit.Decision`; with a decision log also `id`, the name of its row; after a failed
-            specialist also `error`, a dict with the `type` and the `message` of the cause.
+            specialist also `error`, a dict with the `type` and the `message` of the cause, and with `discard`, the ids
+            of unfinished messages, if any had been streamed; for a mixed query also `routes`, the specialists that
+            were asked, and `failed`, for each that failed what `error` holds.
     """
 
     route: NotRequired[str]

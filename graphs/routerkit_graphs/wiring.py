@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any
@@ -27,7 +28,7 @@ from routerkit_graphs.patience import Patience
 from routerkit_graphs.state import RoutingState
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from routerkit.config import GraphConfig, Specialist
 
@@ -60,6 +61,7 @@ def wire(
     given: Mapping[str, Runnable[Any, Any]],
     router: Router | None,
     models: Callable[[str, Specialist], LazyModel] = LazyModel,
+    argument: str = "specialists",
 ) -> Wiring:
     """Check the parts and put them together.
 
@@ -68,16 +70,18 @@ def wire(
         given: specialists handed over in Python; they win over the configured ones.
         router: used in place of the configured one.
         models: gives the model of a category and its entry.
+        argument: what the caller's callers know `given` as.
 
     Raises:
         GraphConfigError: listing every fault.
         ArtefactError: if the router is missing or damaged.
     """
+    check_types(argument, given, router)
     known = router.categories if router else open_artefact(config.router_config.model_path).manifest.categories
     faults = [
         *_category_faults(config, known),
-        *_specialist_faults(config, given),
-        *_given_faults(config.categories, given),
+        *_specialist_faults(config, given, argument),
+        *_given_faults(config.categories, given, argument),
         *_router_faults(config, known, router),
     ]
     if faults:
@@ -88,6 +92,27 @@ def wire(
         _say_miniatures()
     seats = [_seat(config, given, category, models) for category in config.categories]
     return Wiring(router, seats, config.fallback)
+
+
+def check_types(argument: str, given: object, router: object) -> None:
+    """Find the slips that would end in an error about something else.
+
+    Args:
+        argument: what `given` is called.
+        given: the models.
+        router: who decides, if that is given too.
+
+    Raises:
+        GraphConfigError: if `given` is no mapping, or `router` is something else.
+    """
+    faults = []
+    if not isinstance(given, Mapping):
+        found = type(given).__name__
+        faults.append(f"{argument}= is {found}, expected a mapping such as {{'*': model}}, which is for all categories")
+    if router is not None and not isinstance(router, Router):
+        faults.append(f"router= is {type(router).__name__}, expected a Router such as Router.from_pretrained makes")
+    if faults:
+        raise GraphConfigError(faults)
 
 
 @cache
@@ -147,10 +172,10 @@ def _category_faults(config: GraphConfig, known: Sequence[str]) -> list[str]:
     return faults
 
 
-def _specialist_faults(config: GraphConfig, given: Mapping[str, Runnable[Any, Any]]) -> list[str]:
+def _specialist_faults(config: GraphConfig, given: Mapping[str, Runnable[Any, Any]], argument: str) -> list[str]:
     categories = config.categories
     faults = [
-        f"category {name!r} has no specialist; add it to model_mappings or pass it in specialists="
+        f"category {name!r} has no specialist; add it to model_mappings or pass it in {argument}="
         for name in categories
         if name not in config.model_mappings and name not in given and REST not in given
     ]
@@ -162,18 +187,18 @@ def _specialist_faults(config: GraphConfig, given: Mapping[str, Runnable[Any, An
     return faults
 
 
-def _given_faults(categories: Sequence[str], given: Mapping[str, object]) -> list[str]:
+def _given_faults(categories: Sequence[str], given: Mapping[str, object], argument: str) -> list[str]:
     faults = []
     for name, runnable in given.items():
         if name != REST and name not in categories:
-            faults.append(f"specialists= names {name!r}, which is no category{_hint(name, categories)}")
+            faults.append(f"{argument}= names {name!r}, which is no category{_hint(name, categories)}")
         if not isinstance(runnable, Runnable):
             faults.append(
-                f"specialists[{name!r}] is {type(runnable).__name__}, expected a LangChain chat model, Runnable or "
+                f"{argument}[{name!r}] is {type(runnable).__name__}, expected a LangChain chat model, Runnable or "
                 "compiled graph; wrap a function in RunnableLambda, put a model id into model_mappings"
             )
         elif isinstance(runnable, Pregel) and "messages" not in runnable.channels:
-            faults.append(f"specialists[{name!r}] is a graph whose state has no 'messages'; build it on MessagesState")
+            faults.append(f"{argument}[{name!r}] is a graph whose state has no 'messages'; build it on MessagesState")
     return faults
 
 

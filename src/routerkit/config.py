@@ -106,7 +106,7 @@ class GraphConfig(Spec):
             return source
         if isinstance(source, Mapping):
             return parse(cls, source, source="configuration")
-        path = find_config(source or DEFAULT_CONFIG)
+        path = find_config(DEFAULT_CONFIG if source is None else source)
         return parse(cls, read_yaml(path), source=str(path))
 
 
@@ -130,6 +130,10 @@ def find_config(source: str | Path) -> Path:
     Raises:
         ConfigError: if it is neither.
     """
+    if not isinstance(source, str | Path):
+        raise ConfigError(
+            f"a configuration is no {type(source).__name__}; give a path, a shipped name, a mapping or a GraphConfig"
+        )
     path = Path(source)
     if path.suffix in {".yaml", ".yml"} or path.is_file():
         return path

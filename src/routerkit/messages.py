@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol, TypeGuard
 
 from langchain_core.messages import BaseMessage, HumanMessage, convert_to_messages
 from langchain_core.prompt_values import PromptValue
@@ -11,7 +11,14 @@ from langchain_core.prompt_values import PromptValue
 from routerkit.conversation.history import Conversation
 from routerkit.errors import InputError
 
-RouterInput = str | PromptValue | BaseMessage | Sequence[Any] | Mapping[str, Any]
+
+class StateObject(Protocol):
+    """The state of a graph whose schema is a dataclass or a pydantic model."""
+
+    messages: Any
+
+
+RouterInput = str | PromptValue | BaseMessage | Sequence[Any] | Mapping[str, Any] | StateObject
 """What a router node accepts: text, a prompt's value, a message, a list of messages, or a state with `messages`."""
 
 _OTHER_SCHEMA = "a parent graph with another schema must call the routing graph in a node that passes {'messages': ...}"
@@ -49,7 +56,7 @@ def conversation_of(value: RouterInput) -> Conversation:
     if isinstance(value, str):
         return Conversation((query,))
     said = [message.text for message in messages_of(value) if isinstance(message, HumanMessage)]
-    decided = value.get("decision") if isinstance(value, Mapping) else None
+    decided = value.get("decision") if isinstance(value, Mapping) else getattr(value, "decision", None)
     return Conversation((*(text for text in said[:-1] if text.strip()), query), decided or None)
 
 
@@ -63,6 +70,8 @@ def messages_of(value: RouterInput) -> list[BaseMessage]:
         if "messages" not in value:
             raise InputError(f"the state has no 'messages' (its keys: {sorted(map(str, value))}); {_OTHER_SCHEMA}")
         value = value["messages"]
+    elif is_state_object(value):
+        value = value.messages
     if isinstance(value, str):
         return [HumanMessage(value)]
     if isinstance(value, BaseMessage):
@@ -71,3 +80,8 @@ def messages_of(value: RouterInput) -> list[BaseMessage]:
         return convert_to_messages(value)
     except (TypeError, ValueError, NotImplementedError) as error:
         raise InputError(f"these are no messages: {str(error).splitlines()[0]}") from error
+
+
+def is_state_object(value: object) -> TypeGuard[StateObject]:
+    """Whether it is a state, and no mapping; the value of a prompt has `messages`, too, and is none."""
+    return hasattr(value, "messages") and not isinstance(value, PromptValue)

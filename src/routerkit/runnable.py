@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from langchain_core.runnables import Runnable, RunnableConfig
 
 from routerkit.errors import InputError
-from routerkit.messages import RouterInput, conversation_of
+from routerkit.messages import RouterInput, conversation_of, is_state_object
 from routerkit.tracing import runs
 from routerkit.watch import Watch
 
@@ -28,7 +28,7 @@ RouterOutput = Any
 class RouterRunnable(Runnable[Any, RouterOutput]):
     """Routes whatever LangChain passes around.
 
-    A string, a message or a list of messages gives a `Decision`. A mapping with `messages` gives the state update
+    A string, a message or a list of messages gives a `Decision`. A state with `messages` gives the update
     `{"route": str, "decision": dict}`, so the object itself can be passed to `add_node`.
 
     Its run in a trace carries the decision as metadata and tags, and sends it as the custom event
@@ -116,6 +116,6 @@ class RouterRunnable(Runnable[Any, RouterOutput]):
 
 
 def _output(value: RouterInput, decision: Decision) -> RouterOutput:
-    if isinstance(value, Mapping):
+    if isinstance(value, Mapping) or is_state_object(value):
         return {"route": decision.route, "decision": decision.to_dict()}
     return decision

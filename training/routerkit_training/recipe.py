@@ -23,7 +23,7 @@ ROWS_PER_SOURCE = 600
 """Most rows of one public source and category: more of one style teaches the style, not the category."""
 
 RECIPE = {
-    "epochs": 4,
+    "epochs": 3,
     "batch_size": 32,
     "learning_rate": 1e-4,
     "freeze_words": True,

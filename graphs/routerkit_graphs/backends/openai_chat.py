@@ -21,6 +21,16 @@ after `asyncio.run`, the next request fails with "Event loop is closed". A new o
 class ChatHosted(ChatOpenAI):
     """A `ChatOpenAI` that may be used from one event loop after another."""
 
+    @classmethod
+    def is_lc_serializable(cls) -> bool:
+        """No: LangChain would write it down as a class of its own, and would not find that when it reads."""
+        return False
+
+    @property
+    def _identifying_params(self) -> dict[str, Any]:
+        # A cache tells models apart by these, and two servers may use one name.
+        return {**super()._identifying_params, "base_url": self.openai_api_base}
+
     async def _agenerate(self, *args: Any, **kwargs: Any) -> ChatResult:  # noqa: ANN401 - LangChain's
         return await super()._agenerate(*args, **_anew(kwargs))
 

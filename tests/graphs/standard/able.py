@@ -57,7 +57,7 @@ class AbleModel(BaseChatModel):
         last = messages[-1]
         tool = self._tool(kw)
         if tool is not None and not isinstance(last, ToolMessage):
-            args = json.dumps(_arguments(tool.get("parameters", {}), last.text))
+            args = json.dumps(arguments(tool.get("parameters", {}), last.text))
             call = {"name": tool["name"], "args": args, "id": "call-1", "index": 0}
             yield ChatGenerationChunk(message=AIMessageChunk("", tool_call_chunks=[call]))
         else:
@@ -81,7 +81,7 @@ class AbleModel(BaseChatModel):
         return next(iter([*chosen, *tools]), None)
 
 
-def _arguments(schema: dict[str, Any], text: str) -> dict[str, Any]:
+def arguments(schema: dict[str, Any], text: str) -> dict[str, Any]:
     values: dict[str, Any] = {}
     numbers = [int(number) for number in re.findall(r"\d+", text)]
     for name, kind in schema.get("properties", {}).items():

@@ -37,18 +37,6 @@ class Routed:
     def _router(self, router: Router) -> None:
         type(self).router = router
 
-    @pytest.fixture
-    def anyio_backend(self) -> str:
-        return "asyncio"
-
-    @pytest.fixture
-    def benchmark(self) -> None:
-        pytest.skip("measures, and needs the plugin pytest-benchmark")
-
-    @pytest.fixture
-    def snapshot(self) -> None:
-        """Asked for by `test_serdes`, which is skipped before it is used."""
-
     @property
     def chat_model_class(self) -> type[BaseChatModel]:
         return RouterChatModel

@@ -46,18 +46,6 @@ class Local:
     def _model(self, load: Callable[..., BaseChatModel]) -> None:
         type(self).model = load(max_new_tokens=12)
 
-    @pytest.fixture
-    def anyio_backend(self) -> str:
-        return "asyncio"
-
-    @pytest.fixture
-    def benchmark(self) -> None:
-        pytest.skip("measures, and needs the plugin pytest-benchmark")
-
-    @pytest.fixture
-    def snapshot(self) -> None:
-        """Asked for by `test_serdes`, which is skipped before it is used."""
-
     @property
     def chat_model_class(self) -> type[BaseChatModel]:
         return type(self.model)

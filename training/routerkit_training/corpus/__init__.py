@@ -3,7 +3,6 @@
 The parts were planned apart, with different people, topics and styles. `test` is scored only for release candidates,
 and each scoring is a line in `training/RESULTS.md`; day-to-day choices use `dev`. Two small sets only measure:
 in `paraphrases` three rows of a group say the same in other words, in `ambiguous` every row has two right labels.
-`next` holds rows that were written after the starter was trained; the one after it learns from them as well.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Literal
 
-Part = Literal["train", "dev", "test", "paraphrases", "ambiguous", "next"]
+Part = Literal["train", "dev", "test", "paraphrases", "ambiguous"]
 
 TEST_SHA256 = "2365582cd06263de91c5627e5042777dad59c83e30eb016e983c9f6ebadcf08b"
 """Digest of the test part, fixed before any router was scored on it."""
