@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from typing_extensions import NotRequired  # noqa: UP035, TC002 - LangGraph evaluates the annotations with it
 
@@ -103,7 +103,7 @@ def _to(pick: Pick, request: ModelRequest[Any]) -> ModelRequest[Any]:
 
 def _noted(pick: Pick, response: ModelResponse[Any]) -> ExtendedModelResponse[Any]:
     decision = pick.decision.to_dict()
-    for position, message in enumerate(response.result):
+    for position, message in enumerate(cast("list[object]", response.result)):
         if not isinstance(message, BaseMessage):
             found = type(message).__name__
             raise SpecialistError(pick.decision.route, f"returned {found}; expected a chat model's AIMessage")

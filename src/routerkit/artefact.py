@@ -18,14 +18,11 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from routerkit.errors import ArtefactError, ConfigError
 from routerkit.manifest import SCHEMA_VERSION, Manifest
 from routerkit.spec import parse
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 MANIFEST = "routerkit.json"
 CONFIG = "config.json"
@@ -63,10 +60,20 @@ def read(path: Path) -> Artefact:
 
     Raises:
         ArtefactError: if the folder is missing or incomplete, if a digest, the schema version or the number of
-            labels disagrees, or if the folder is a checkpoint that routerkit did not write.
+            labels disagrees, if a file may not be read, or if the folder is a checkpoint that routerkit did not write.
     """
     if not path.is_dir():
-        raise ArtefactError(path, "no such folder; give the folder that `routerkit train` wrote, or 'starter'")
+        found = "is a file" if path.exists() else "no such folder"
+        raise ArtefactError(path, f"{found}; give the folder that `routerkit train` wrote, or 'starter'")
+    try:
+        return _read(path)
+    except OSError as error:
+        raise ArtefactError(
+            Path(error.filename or path), f"cannot be read ({error.strerror}); check the rights to it"
+        ) from error
+
+
+def _read(path: Path) -> Artefact:
     manifest, digest = _read_manifest(path / MANIFEST)
     for name in (*_REQUIRED, *(graph.path for graph in manifest.graphs.values())):
         if name not in manifest.files:

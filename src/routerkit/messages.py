@@ -66,18 +66,19 @@ def messages_of(value: RouterInput) -> list[BaseMessage]:
     Raises:
         InputError: if a state has no `messages`, or there are things that are no messages.
     """
+    found: Any = value
     if isinstance(value, Mapping):
         if "messages" not in value:
             raise InputError(f"the state has no 'messages' (its keys: {sorted(map(str, value))}); {_OTHER_SCHEMA}")
-        value = value["messages"]
+        found = value["messages"]
     elif is_state_object(value):
-        value = value.messages
-    if isinstance(value, str):
-        return [HumanMessage(value)]
-    if isinstance(value, BaseMessage):
-        return [value]
+        found = value.messages
+    if isinstance(found, str):
+        return [HumanMessage(found)]
+    if isinstance(found, BaseMessage):
+        return [found]
     try:
-        return convert_to_messages(value)
+        return convert_to_messages(found)
     except (TypeError, ValueError, NotImplementedError) as error:
         raise InputError(f"these are no messages: {str(error).splitlines()[0]}") from error
 

@@ -8,6 +8,7 @@ kept out. `"category": null` marks a query outside every category.
 
 from __future__ import annotations
 
+import codecs
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -73,14 +74,25 @@ def read_json_lines(path: Path | str) -> Iterator[tuple[int, dict[str, Any]]]:
         DataError: if the file cannot be read, is not UTF-8, or a line is not a JSON object.
     """
     try:
-        with Path(path).open(encoding="utf-8") as file:
+        with Path(path).open("rb") as file:
             for number, line in enumerate(file, start=1):
                 if line.strip():
-                    yield number, parse_object(path, number, line)
+                    yield number, parse_line(path, number, line)
     except OSError as error:
         raise DataError(path, None, f"cannot be read ({error.strerror}); check the path") from error
+
+
+def parse_line(path: Path | str, number: int, line: bytes) -> dict[str, Any]:
+    """Decode and parse one line; the mark that some editors put before the first one is no part of it.
+
+    Raises:
+        DataError: if it is not UTF-8, or not a JSON object.
+    """
+    try:
+        text = line.removeprefix(codecs.BOM_UTF8 if number == 1 else b"").decode("utf-8")
     except UnicodeDecodeError as error:
-        raise DataError(path, None, "is not UTF-8 text; it must be a JSONL file") from error
+        raise DataError(path, number, "is not UTF-8 text; save the file as UTF-8, one JSON object a line") from error
+    return parse_object(path, number, text)
 
 
 def parse_object(path: Path | str, number: int, line: str) -> dict[str, Any]:

@@ -82,6 +82,8 @@ def _explain(spec: type[Spec], data: Mapping[str, Any], fault: ErrorDetails) -> 
     if fault["type"] == "missing":
         return f"key {key!r} is required; add it"
     reason = fault["msg"].removeprefix("Value error, ")
+    if not fault["loc"] and fault["type"] == "value_error":
+        return reason  # about several keys, which it names; what was found would be all settings
     return f"key {key!r}: {reason[:1].lower()}{reason[1:]}, found {fault['input']!r}"
 
 

@@ -35,13 +35,13 @@ _QUERIES = [row.query for row in obvious_rows(25)]
 
 
 @pytest.fixture
-def packed_again(trained: artefact.Artefact, train_file: Path, tmp_path: Path) -> Callable[[], artefact.Artefact]:
+def packed_again(trained: artefact.Artefact, train_file: Path, tmp_path: Path) -> Callable[..., artefact.Artefact]:
     """Packs the trained classifier once more, into a new folder."""
 
-    def run() -> artefact.Artefact:
+    def run(**changes: Any) -> artefact.Artefact:
         encoder = load_router(str(trained.path))
         encoder.model.eval()
-        settings = quick_settings(train_file, tmp_path / "again", "starter")
+        settings = quick_settings(train_file, tmp_path / "again", "starter").model_copy(update=changes)
         splits = make_splits(read_rows(train_file), None, seed=0, path=train_file)
         tokenizer = QueryTokenizer(encoder.tokenizer, max_tokens=32)
         return pack(settings.output_dir, encoder, tokenizer, splits, _facts(settings, splits, encoder, []))
@@ -128,6 +128,19 @@ def test_packing_the_same_classifier_again_gives_the_same_files(
     for name in (artefact.WEIGHTS, artefact.TOKENIZER, artefact.FP32_GRAPH, artefact.INT8_GRAPH):
         assert made.manifest.files[name] == trained.manifest.files[name]
     assert made.manifest.temperature == trained.manifest.temperature
+
+
+def test_every_specialist_gets_a_threshold_of_its_own_if_that_is_wanted(
+    packed_again: Callable[..., artefact.Artefact],
+) -> None:
+    packed = packed_again(per_category=True, target_harm=0.2)
+    manifest = packed.manifest
+    specialists = {name for name in manifest.categories if name != "general"}
+    assert set(manifest.category_thresholds) == specialists
+    promised = manifest.training["threshold"]["by_category"]
+    assert {name: one["value"] for name, one in promised.items()} == manifest.category_thresholds
+    policy = Router.from_pretrained(packed.path).policy
+    assert policy.category_thresholds == manifest.category_thresholds
 
 
 def test_the_checkpoint_holds_the_trained_float_weights(trained: artefact.Artefact) -> None:

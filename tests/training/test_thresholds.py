@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from routerkit_training.thresholds import LEAST_THRESHOLD, choose_threshold
+from routerkit_training.thresholds import LEAST_THRESHOLD, choose_by_category, choose_threshold
 
 
 def _graded(n: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -54,3 +54,17 @@ def test_a_router_that_is_always_wrong_gets_the_highest_threshold() -> None:
     chosen = choose_threshold(np.ones(50), np.ones(50, bool), 0.03)
     assert not chosen.meets_target
     assert (chosen.value, chosen.harm, chosen.bound) == (pytest.approx(0.99), 1.0, 1.0)
+
+
+def test_every_category_keeps_the_target_among_the_queries_that_look_like_it() -> None:
+    confidence, harmful = _graded(8_000)
+    found = np.array(["easy", "hard"])[np.arange(8_000) % 2]
+    harmful = harmful & (found == "hard")  # the easy one is always right
+    chosen = choose_by_category(confidence, harmful, found, 0.05)
+    assert chosen["easy"].value == LEAST_THRESHOLD
+    assert chosen["hard"].value > choose_threshold(confidence, harmful, 0.05).value
+    for name, one in chosen.items():
+        sent = confidence[found == name] >= one.value
+        assert one.meets_target
+        assert float((harmful[found == name] & sent).mean()) == pytest.approx(one.harm)
+        assert one.harm <= 0.05

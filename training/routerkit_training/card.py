@@ -44,7 +44,9 @@ def _summary(manifest: Manifest) -> str:
             "",
             f"- Base model: {base.name} (licence: {base.licence}{digest})",
             f"- Written {manifest.created} by routerkit {manifest.routerkit_version}",
-            f"- Temperature {manifest.temperature:.3f}, threshold {manifest.confidence_threshold:.2f}, "
+            f"- Temperature {manifest.temperature:.3f}, threshold {manifest.confidence_threshold:.2f}"
+            + "".join(f", {name} {value:.2f}" for name, value in manifest.category_thresholds.items())
+            + ", "
             f"at most {manifest.max_tokens} tokens of a query are read (beginning and end)",
             "- Training settings: "
             + ", ".join(

@@ -27,10 +27,10 @@ from routerkit_training.calibrate import Predicted, fit_temperature
 from routerkit_training.card import write_card
 from routerkit_training.outside import FALSE_ALARMS, MIN_OUTSIDE_ROWS, fit_outside_head
 from routerkit_training.rounding import compare, numpy_weights, sample_ranges
-from routerkit_training.thresholds import Threshold, choose_threshold
+from routerkit_training.thresholds import Threshold, choose_by_category, choose_threshold
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -56,6 +56,7 @@ class Facts:
     data: list[DataSource]
     training: dict[str, Any]
     target_harm: float
+    per_category: bool
     fallback: str
     seed: int
 
@@ -101,7 +102,7 @@ def pack(
     served, graphs = _judged(folder, _write_int8(folder, encoder, settings, token_ids), exact, temperature)
     kinds = [Predicted.of(sample, served, facts.categories), *others]
     temperature = fit_temperature(kinds)
-    threshold = max((fit_threshold(kind, temperature, facts) for kind in kinds), key=lambda found: found.value)
+    threshold, single = fit_thresholds(kinds, temperature, facts)
     manifest = Manifest(
         routerkit_version=__version__,
         name=facts.name,
@@ -109,24 +110,50 @@ def pack(
         categories=facts.categories,
         temperature=temperature,
         confidence_threshold=threshold.value,
+        category_thresholds={name: one.value for name, one in single.items()},
         max_tokens=tokenizer.max_tokens,
         graphs=graphs,
         base_model=facts.base_model,
         data=facts.data,
-        training={**facts.training, "threshold": dataclasses.asdict(threshold) | {"target_harm": facts.target_harm}},
+        training={**facts.training, "threshold": _promised(threshold, single, facts)},
     )
     packed = with_outside_threshold(artefact.write_manifest(folder, manifest), splits.validation)
     return with_figures(packed, splits.validation + splits.outside_validation)
 
 
-def fit_threshold(kind: Predicted, temperature: float, facts: Facts) -> Threshold:
-    """The automatic threshold; see `choose_threshold`. A query routed to the fallback harms nobody."""
-    probabilities = softmax(kind.logits, temperature)
-    found = [facts.categories[index] for index in probabilities.argmax(axis=1)]
-    harmful = [
-        name not in {facts.fallback, row.category, *row.also} for name, row in zip(found, kind.rows, strict=True)
-    ]
-    return choose_threshold(probabilities.max(axis=1), np.array(harmful), facts.target_harm)
+def fit_thresholds(
+    kinds: Sequence[Predicted], temperature: float, facts: Facts
+) -> tuple[Threshold, dict[str, Threshold]]:
+    """The automatic threshold, and those of single categories if they are wanted; each keeps its target on every kind.
+
+    A query routed to the fallback harms nobody. See `choose_threshold` and `choose_by_category`.
+    """
+    common: list[Threshold] = []
+    single: dict[str, Threshold] = {}
+    for kind in kinds:
+        probabilities = softmax(kind.logits, temperature)
+        confidence = probabilities.max(axis=1)
+        found = [facts.categories[index] for index in probabilities.argmax(axis=1)]
+        harmful = np.array(
+            [name not in {facts.fallback, row.category, *row.also} for name, row in zip(found, kind.rows, strict=True)]
+        )
+        common.append(choose_threshold(confidence, harmful, facts.target_harm))
+        if facts.per_category:
+            for name, one in choose_by_category(confidence, harmful, np.array(found), facts.target_harm).items():
+                if name != facts.fallback:
+                    single[name] = max(single.get(name, one), one, key=_value)
+    return max(common, key=_value), single
+
+
+def _value(threshold: Threshold) -> float:
+    return threshold.value
+
+
+def _promised(threshold: Threshold, single: Mapping[str, Threshold], facts: Facts) -> dict[str, Any]:
+    promised = {**dataclasses.asdict(threshold), "target_harm": facts.target_harm}
+    if single:
+        promised["by_category"] = {name: dataclasses.asdict(one) for name, one in single.items()}
+    return promised
 
 
 def with_outside_threshold(packed: artefact.Artefact, validation: Sequence[Row]) -> artefact.Artefact:

@@ -37,6 +37,7 @@ def record_facts(
     """
     return Facts(
         target_harm=settings.target_harm,
+        per_category=settings.per_category,
         seed=settings.seed,
         fallback=default_fallback(categories),
         name=settings.name or settings.output_dir.resolve().name,

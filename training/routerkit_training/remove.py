@@ -100,6 +100,7 @@ def _facts(manifest: Manifest, left: list[str], removed: list[str], name: str, t
         data=manifest.data,
         training={**training, "removed": [*manifest.training.get("removed", []), *removed]},
         target_harm=before if target_harm is None else target_harm,
+        per_category="by_category" in manifest.training.get("threshold", {}),
         fallback=default_fallback(left),
         seed=int(manifest.training.get("seed", 0)),
     )

@@ -50,6 +50,8 @@ class TrainSettings(Spec):
         typos: share of the rows whose outfit has slips of the fingers, in [0, 1]; 0.4 suits tens of thousands of rows,
             and would leave too little of a few hundred.
         target_harm: largest share of queries that the automatic threshold may send to a wrong specialist, in (0, 1).
+        per_category: whether every category also gets a threshold of its own, which keeps the target among the queries
+            that look like it.
         patience: epochs without a better validation macro-F1 before training stops.
         max_tokens: most tokens read of one query.
         precision: `auto` computes in bfloat16 where the processor has instructions for it.
@@ -82,6 +84,7 @@ class TrainSettings(Spec):
     augment: bool = True
     typos: Probability = TYPOS
     target_harm: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.03
+    per_category: bool = False
     patience: PositiveInt = 2
     max_tokens: Annotated[int, Field(ge=MIN_TOKENS)] = MAX_TOKENS
     precision: Literal["auto", "bf16", "fp32"] = "auto"

@@ -59,6 +59,26 @@ def choose_threshold(confidence: NDArray[np.float64], harmful: NDArray[np.bool_]
     return next((candidate for candidate in observed if candidate.harm <= target), observed[-1])
 
 
+def choose_by_category(
+    confidence: NDArray[np.float64], harmful: NDArray[np.bool_], found: NDArray[np.str_], target: float
+) -> dict[str, Threshold]:
+    """A threshold for each most probable category, so that no specialist gets more strangers than the target says.
+
+    Of the queries that look like its category, at most `target` go to a specialist wrongly, so of all queries no more
+    do. The 95 % hold for each category by itself. With a confidence that is right in every category, one threshold for
+    all sends more queries to their specialists at the same harm (Chow, "On optimum recognition error and reject
+    tradeoff", 1970); this is for those who must promise something about every single specialist.
+
+    Args:
+        confidence: shape (n,), of rows that training did not see.
+        harmful: shape (n,), whether sending the row to its most probable category's specialist would be wrong.
+        found: shape (n,), the most probable category.
+        target: largest harm wanted, in (0, 1).
+    """
+    groups = {str(name): found == name for name in np.unique(found)}
+    return {name: choose_threshold(confidence[rows], harmful[rows], target) for name, rows in groups.items()}
+
+
 def _at(value: float, confidence: NDArray[np.float64], harmful: NDArray[np.bool_], target: float) -> Threshold:
     count, n = int((harmful & (confidence >= value)).sum()), len(confidence)
     bound = 1.0 if count == n else float(beta.ppf(0.95, count + 1, n - count))

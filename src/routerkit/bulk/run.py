@@ -95,16 +95,14 @@ def route_file(router: Router, job: Job) -> Generator[Progress]:
         sink = _sink(router, job, source, output, start)
         run = _Run(router=router, job=job, sink=sink, output=output, errors=errors, state=start)
         yield run.progress(source, [])
-        for window in _windows(source):
+        for window in _windows(source, job):
             try:
                 found = run.route(window)
                 run.commit(source, journal)
             except BrokenPipeError:
                 raise
             except OSError as error:
-                raise DataError(
-                    job.output_file, None, f"writing stopped ({error.strerror}); once that is mended, --resume goes on"
-                ) from error
+                raise DataError(job.output_file, None, _stopped("writing", error, job)) from error
             yield run.progress(source, found)
         sink.close()
         if journal is not None:
@@ -157,17 +155,24 @@ class _Run:
         return Progress(rows=state.rows, bad=state.bad, errors=errors, offset=source.mark.offset, total=source.total)
 
     def _fault(self, item: Item) -> DataError | None:
+        if QUERY not in item.row:
+            return DataError(self.job.input_file, item.line, f"has no {QUERY!r}; found the fields {sorted(item.row)}")
         try:
-            self.router.check(item.row.get(QUERY))
+            self.router.check(item.row[QUERY])
         except InputError as error:
             return DataError(self.job.input_file, item.line, str(error))
         return None
 
 
-def _windows(source: Source) -> Iterator[list[Item]]:
+def _stopped(what: str, error: OSError, job: Job) -> str:
+    remedy = "once that is mended, --resume goes on" if job.is_resumable else "mend that, and start anew"
+    return f"{what} stopped ({error.strerror}); {remedy}"
+
+
+def _windows(source: Source, job: Job) -> Iterator[list[Item]]:
     window: list[Item] = []
     size = 0
-    for item in source:
+    for item in _readable(source, job):
         window.append(item)
         size += item.size
         if len(window) == WINDOW_ROWS or size >= WINDOW_BYTES:
@@ -175,6 +180,13 @@ def _windows(source: Source) -> Iterator[list[Item]]:
             window, size = [], 0
     if window:
         yield window
+
+
+def _readable(source: Source, job: Job) -> Iterator[Item]:
+    try:
+        yield from source
+    except OSError as error:
+        raise DataError(job.input_file, None, _stopped("reading", error, job)) from error
 
 
 def _journal(router: Router, job: Job) -> Journal | None:

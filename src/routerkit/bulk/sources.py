@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import csv
 import os
@@ -13,7 +14,7 @@ from typing import IO, TYPE_CHECKING, Any, Literal, Protocol
 
 from routerkit.bulk.lines import Lines, Mark
 from routerkit.errors import DataError
-from routerkit.rows import parse_object
+from routerkit.rows import parse_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,7 +26,6 @@ QUERY = "query"
 
 _SUFFIXES: dict[str, Format] = {".csv": "csv", ".parquet": "parquet"}
 _RAW_BYTES = 2_000
-_BOM = b"\xef\xbb\xbf"
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,11 +135,7 @@ class JsonlSource(_LineSource):
 
     def _item(self, line: bytes) -> Item:
         number = self._lines.number
-        try:
-            text = line.removeprefix(_BOM if number == 1 else b"").decode("utf-8")
-        except UnicodeDecodeError as error:
-            raise DataError(self._lines.name, number, "is not UTF-8 text") from error
-        return Item(number, parse_object(self._lines.name, number, text), len(line), line[:_RAW_BYTES])
+        return Item(number, parse_line(self._lines.name, number, line), len(line), line[:_RAW_BYTES])
 
 
 class CsvSource(_LineSource):
@@ -225,7 +221,7 @@ class _Record:
         line = next(self._lines)
         self.raw += line
         # Bytes that are no UTF-8 become surrogates, so that the row is reported instead of the file.
-        return line.removeprefix(_BOM if self._lines.number == 1 else b"").decode("utf-8", errors="surrogateescape")
+        return line.removeprefix(codecs.BOM_UTF8 if self._lines.number == 1 else b"").decode("utf-8", errors="surrogateescape")
 
 
 @contextlib.contextmanager

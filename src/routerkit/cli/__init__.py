@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import contextmanager
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -13,7 +15,7 @@ from routerkit.cli.output import complain
 from routerkit.errors import RouterkitError, require
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 COMMANDS = {
     "route": ("routerkit.cli.route", "Classify one query and print the decision."),
@@ -59,19 +61,35 @@ class _LazyGroup(click.Group):
         command = getattr(import_module(COMMANDS[cmd_name][0]), cmd_name.replace("-", "_"))
         return command if isinstance(command, click.Command) else None
 
+    def make_context(self, *arguments: Any, **settings: Any) -> click.Context:  # noqa: ANN401 - as click's own
+        with _reader_may_leave():  # --help and --version are printed here
+            return super().make_context(*arguments, **settings)
+
     def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - whatever the command returns
-        try:
-            return super().invoke(ctx)
-        except BrokenPipeError as error:
-            # The reader went away, as `head` does when it has seen enough: no failure, though click would say 1.
-            # Python would complain once more while closing standard output.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            raise click.exceptions.Exit(0) from error
+        with _reader_may_leave():
+            result = super().invoke(ctx)
+            sys.stdout.flush()  # what cannot be written is to be found out while it can still be reported
+            return result
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         del ctx
         with formatter.section("Commands"):
             formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+
+@contextmanager
+def _reader_may_leave() -> Iterator[None]:
+    """The reader goes away, as `head` does when it has seen enough: no failure, though click would say 1."""
+    try:
+        yield
+    except BrokenPipeError as error:
+        _discard_output()
+        raise click.exceptions.Exit(0) from error
+
+
+def _discard_output() -> None:
+    """Python would complain once more about standard output while closing it."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _dashes(name: str) -> str:
@@ -87,6 +105,7 @@ def cli() -> None:
 
 def main() -> None:
     """Run the command line; errors become one line on stderr and a non-zero exit status."""
+    _open_closed_streams()
     sys.exit(_status_of(lambda: cli.main(prog_name="routerkit", standalone_mode=False)))
 
 
@@ -103,7 +122,27 @@ def _status_of(run: Callable[[], object]) -> int:
     except RouterkitError as error:
         complain(str(error))
         return 1
+    except OSError as error:
+        complain(_explained(error))
+        try:
+            sys.stdout.flush()
+        except OSError:
+            _discard_output()
+        return 1
     return result if isinstance(result, int) else 0
+
+
+def _open_closed_streams() -> None:
+    """A stream that the caller closed, as `<&-` does, is None here: nothing is read from it, what is written is lost."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))
+
+
+def _explained(error: OSError) -> str:
+    """What the operating system refused, where no command says it better."""
+    where = "standard input or output" if error.filename is None else error.filename
+    return f"{where}: {error.strerror or error}; check the path, the rights to it and the room on the disk"
 
 
 def _show(error: click.ClickException) -> None:
@@ -112,4 +151,12 @@ def _show(error: click.ClickException) -> None:
         error.show()  # the whole help
         return
     context = error.ctx if isinstance(error, click.UsageError) else None
-    complain(error.format_message() + (f" See: {context.command_path} --help" if context else ""))
+    complain(error.format_message() + _dash_hint(error) + (f" See: {context.command_path} --help" if context else ""))
+
+
+def _dash_hint(error: click.ClickException) -> str:
+    """A query such as "-5 + 3" looks like an option."""
+    if not isinstance(error, click.NoSuchOption) or error.ctx is None:
+        return ""
+    takes_text = any(isinstance(param, click.Argument) for param in error.ctx.command.params)
+    return " Text that begins with a dash goes behind --." if takes_text else ""

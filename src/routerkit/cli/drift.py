@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from routerkit.cli.options import RouterOptions, open_router
-from routerkit.cli.output import note
+from routerkit.cli.output import check_differs, note
 from routerkit.decision import rounded
 from routerkit.drift.alarm import Drift, check
 from routerkit.drift.picture import draw
@@ -38,15 +38,19 @@ def drift(log: Path, reference: str | None, config: str | None, window: int, svg
     the categories evenly. If nothing has changed, one check in a hundred alarms at most. An alarm has the exit status
     3.
     """
+    if config is not None and reference is None:
+        raise click.UsageError("--config is about the router of --reference; give that too, or leave it out")
+    if svg:
+        check_differs(svg, log, "--svg")
     before, latest = _samples(log, reference, config, window)
     found = check(before, latest)
-    if svg:
-        _write(svg, draw(before, latest, found))
     if as_json:
         content = {**found.to_dict(), "reference": to_json(before), "window": to_json(latest)}
         click.echo(json.dumps(rounded(content, _DIGITS), ensure_ascii=False))
     else:
         _show(found, to_json(before), to_json(latest))
+    if svg:
+        _write(svg, draw(before, latest, found))
     return _ALARM if found.alarm else 0
 
 

@@ -82,19 +82,23 @@ def evaluate(  # noqa: PLR0913, PLR0917 - one parameter for each option of the c
     Accuracy, F1 and the confusion matrix are on the most probable category, before any threshold; harm, recall and
     coverage are on the route that is taken. Brackets hold intervals of 95 %, from 1,000 resamples of the rows.
     """
-    if report is not None and not Path(report).absolute().parent.is_dir():
-        raise DataError(
-            report, None, "cannot be written, its folder does not exist; create it or give another --report"
-        )
+    if report is not None:
+        _check_report(report, [test_file, *(name for name in (ood_file, train_file) if name)])
     router = open_router(options)
     rows = read_rows(test_file, categories=router.categories)
     evaluation = measure(router, rows, read_outside_rows(ood_file) if ood_file else [])
-    wanted = baselines if baselines is not None or report is not None else False
+    wanted = baselines
+    if baselines is None and report is None:
+        wanted = train_file is not None or base_encoder is not None  # said for nothing else
     comparison = _Comparison(wanted, train_file, base_encoder)
     compared, missing = _compare(router.artefact, evaluation, comparison)
     figures = rounded(summarise(evaluation, read_groups(test_file), compared), _DIGITS)
     if robustness:
         figures["robustness"] = rounded(measure_robustness(router, evaluation), _DIGITS)
+    if as_json:
+        click.echo(json.dumps(figures, ensure_ascii=False))
+    else:
+        _show(figures)
     if report is not None:
         files = {"test rows": Path(test_file)} | ({"out-of-domain rows": Path(ood_file)} if ood_file else {})
         date = datetime.datetime.now(tz=datetime.UTC).date().isoformat()
@@ -103,10 +107,19 @@ def evaluate(  # noqa: PLR0913, PLR0917 - one parameter for each option of the c
         )
         write_page(page, report)
         note(f"wrote {report}")
-    if as_json:
-        click.echo(json.dumps(figures, ensure_ascii=False))
-    else:
-        _show(figures)
+
+
+def _check_report(report: str, inputs: list[str]) -> None:
+    """Refuse a place for the page before the work is done that would go into it."""
+    path = Path(report)
+    if not path.absolute().parent.is_dir():
+        raise DataError(
+            report, None, "cannot be written, its folder does not exist; create it or give another --report"
+        )
+    if path.is_dir():
+        raise DataError(report, None, "is a folder; give the name of a file as --report")
+    if path.resolve() in {Path(name).resolve() for name in inputs}:
+        raise DataError(report, None, "is a file of rows and would be overwritten; give another --report")
 
 
 def _compare(router: Artefact, evaluation: Evaluation, how: _Comparison) -> tuple[Baselines | None, str]:

@@ -20,9 +20,12 @@ def init(folder: Path) -> None:
     taken = [name for name in _TEMPLATES if (folder / name).exists()]
     if taken:
         raise ConfigError(f"{folder}: has {' and '.join(taken)} already; nothing was written")
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, template in _TEMPLATES.items():
-        text = (files("routerkit") / "templates" / template).read_text(encoding="utf-8")
-        (folder / name).write_text(text, encoding="utf-8")
-        note(f"wrote {folder / name}")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, template in _TEMPLATES.items():
+            text = (files("routerkit") / "templates" / template).read_text(encoding="utf-8")
+            (folder / name).write_text(text, encoding="utf-8")
+            note(f"wrote {folder / name}")
+    except OSError as error:
+        raise ConfigError(f"{folder}: cannot be written ({error.strerror}); give another folder") from error
     note('next: routerkit ask --config routerkit.yaml "What is 2+2?"')

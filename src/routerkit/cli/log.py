@@ -9,7 +9,7 @@ from typing import IO, TYPE_CHECKING
 
 import click
 
-from routerkit.cli.output import bar, harmless, note
+from routerkit.cli.output import bar, check_differs, harmless, note
 from routerkit.errors import DataError
 from routerkit.log.exporting import decision_lines, training_lines
 from routerkit.log.reading import LoggedDecision, LogReader, reading
@@ -58,6 +58,8 @@ def export(path: Path, corrected: bool, shape: str, output_file: str) -> None:
     a query outside every category; each query once.
     """
     del shape  # there is one so far
+    if output_file != "-":
+        check_differs(Path(output_file), path, "--output-file")
     with reading(path) as reader, _writer(output_file) as sink:
         count = 0
         for line in training_lines(reader.reviewed()) if corrected else decision_lines(reader.rows()):
@@ -160,8 +162,7 @@ def _writer(name: str) -> Iterator[IO[str]]:
         yield sys.stdout
         return
     try:
-        file = Path(name).open("w", encoding="utf-8")  # noqa: SIM115 - closed below
+        with Path(name).open("w", encoding="utf-8") as file:
+            yield file
     except OSError as error:
         raise DataError(name, None, f"cannot be written ({error.strerror}); check --output-file") from error
-    with file:
-        yield file

@@ -7,7 +7,11 @@ from typing import TYPE_CHECKING
 
 import click
 
+from routerkit.errors import DataError
+
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from routerkit.decision import Decision
 
 _BAR_WIDTH = 30
@@ -22,6 +26,16 @@ def note(text: str) -> None:
 def complain(text: str) -> None:
     """One line about what went wrong, on stderr."""
     note("error: " + " ".join(text.split()))
+
+
+def check_differs(output: Path, log: Path, option: str) -> None:
+    """Refuse to write over the decision log that is read.
+
+    Raises:
+        DataError: if both are one file.
+    """
+    if output.resolve() == log.resolve():
+        raise DataError(output, None, f"is the decision log and would be overwritten; give another {option}")
 
 
 def harmless(text: str) -> str:

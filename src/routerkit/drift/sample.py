@@ -97,8 +97,10 @@ def split_log(
     digest = artefact or (rows[-1].artefact if rows else None)
     own = [row for row in rows if row.artefact == digest]
     if len(own) < window:
+        others = sorted({row.artefact[:12] for row in rows} - {str(digest)[:12]})
+        also = f" (it also has decisions of {', '.join(others)})" if others else ""
         raise InputError(
-            f"the log has {len(own):,} decisions of router {str(digest)[:12]}, the window needs {window:,}; "
+            f"the log has {len(own):,} decisions of router {str(digest)[:12]}, the window needs {window:,}{also}; "
             "wait for more, or give a smaller --window"
         )
     return own[:-window], own[-window:]

@@ -34,15 +34,34 @@ def export_checkpoint(source: artefact.Artefact, target: str | Path) -> artefact
         target: a new or empty folder.
 
     Raises:
-        ConfigError: if the folder has content already.
+        ConfigError: if the folder has content already, or cannot be written.
     """
     folder = Path(target)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise ConfigError(f"{folder}: is not empty; give a new folder")
+    made = not folder.exists()
+    try:
+        return _write(source, folder)
+    except BaseException as error:
+        # Half a router would be read as the source, and stand in the way of the next try.
+        _empty(folder, made)
+        if isinstance(error, OSError):
+            raise ConfigError(f"{folder}: cannot be written ({error.strerror or error}); give another folder") from error
+        raise
+
+
+def _empty(folder: Path, made: bool) -> None:
+    for path in folder.iterdir() if folder.is_dir() else ():
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    if made and folder.is_dir():
+        folder.rmdir()
+
+
+def _write(source: artefact.Artefact, folder: Path) -> artefact.Artefact:
     shutil.copytree(source.path, folder, dirs_exist_ok=True)
     settings = json.loads((folder / artefact.CONFIG).read_text(encoding="utf-8"))
     weights = float_weights(source)
-    save_file(weights, folder / artefact.WEIGHTS, metadata={"format": "pt"})
+    write_tensors(folder / artefact.WEIGHTS, weights, metadata={"format": "pt"})
     outside = outside_head(source)
     if outside is not None:
         write_outside_head(folder, outside)
@@ -116,4 +135,4 @@ def read_outside_head(folder: Path) -> OutsideHead | None:
 
 def write_outside_head(folder: Path, head: OutsideHead) -> None:
     """Write the out-of-domain head of an artefact."""
-    save_file({"weight": head.weight, "bias": np.array([head.bias], np.float32)}, folder / artefact.OUTSIDE_HEAD)
+    write_tensors(folder / artefact.OUTSIDE_HEAD, {"weight": head.weight, "bias": np.array([head.bias], np.float32)})

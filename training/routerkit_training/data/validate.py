@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from routerkit.errors import DataError
-from routerkit.rows import Row, parse_object, parse_row
+from routerkit.rows import Row, parse_line, parse_row
 from routerkit_training.splits import key_of
 
 if TYPE_CHECKING:
@@ -74,11 +74,7 @@ def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
 
 
 def _checked(path: Path, line: int, content: bytes, categories: Collection[str] | None) -> Row:
-    try:
-        text = content.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise DataError(path, line, "is not UTF-8 text; save the file as UTF-8") from error
-    row = parse_row(path, line, parse_object(path, line, text), categories)
+    row = parse_row(path, line, parse_line(path, line, content), categories)
     if row.category is None and row.also:
         raise DataError(path, line, "is outside every category (null), so `also` must be empty; found " + str(row.also))
     if row.category in row.also or len(set(row.also)) < len(row.also):
