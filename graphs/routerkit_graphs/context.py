@@ -64,7 +64,9 @@ def context_of(found: object, *, nested: bool) -> RoutingContext:
     if found is None or isinstance(found, RoutingContext):
         return found or RoutingContext()
     if isinstance(found, str | int | float | Sequence) and not nested:
-        raise InputError(f"context is {found!r}, expected a RoutingContext, or a mapping such as {{'threshold': 0.8}}")
+        raise InputError(
+            f"context: found {found!r}, expected a RoutingContext, or a mapping such as {{'threshold': 0.8}}"
+        )
     given = {name: _value(found, name) for name in RoutingContext.model_fields}
     if not nested:
         return RoutingContext(**given)

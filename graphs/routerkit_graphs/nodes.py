@@ -12,7 +12,6 @@ from uuid import uuid4
 from langchain_core.messages import AIMessage, BaseMessage, SystemMessage
 from langchain_core.runnables import Runnable, RunnableConfig, RunnableLambda
 from langgraph.errors import GraphBubbleUp
-from langgraph.pregel import Pregel
 
 from routerkit.errors import SpecialistError
 from routerkit_graphs.answers import in_turns
@@ -128,7 +127,14 @@ async def aask(seat: Seat, call: Call, state: RoutingState, config: RunnableConf
 
 def _input(seat: Seat, model: Runnable[Any, Any], state: RoutingState) -> Any:  # noqa: ANN401 - as the model wants it
     messages = seat.asked(in_turns(state["messages"]))
-    return {"messages": messages} if isinstance(model, Pregel) else messages
+    return messages if channels_of(model) is None else {"messages": messages}
+
+
+def channels_of(model: object) -> Mapping[str, Any] | None:
+    """The channels of the graph that a Runnable is, retries, binds or loads again; None for what is no graph."""
+    while hasattr(model, "bound"):
+        model = model.bound
+    return getattr(model, "channels", None)
 
 
 def _update(seat: Seat, call: Call, state: RoutingState, output: object) -> _Update:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from langchain_core.messages import HumanMessage
 from langchain_core.runnables import Runnable
-from langgraph.pregel import Pregel
 
 from routerkit.config import CATEGORIES, GraphConfig
 from routerkit.errors import GraphConfigError
@@ -16,6 +15,7 @@ from routerkit.messages import conversation_of
 from routerkit.policy import default_fallback
 from routerkit.spec import Spec
 from routerkit.watch import Watch
+from routerkit_graphs.nodes import channels_of
 from routerkit_graphs.wiring import REST, check_types, wire
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ class ModelPicker:
         loaded = _base(router) if config is None else GraphConfig.load(config)
         models = _named(models, loaded.categories)
         loaded = _with_entries(loaded, models)
-        graphs = sorted(name for name, model in models.items() if isinstance(model, Pregel))
+        graphs = sorted(name for name, model in models.items() if channels_of(model) is not None)
         if graphs:
             raise GraphConfigError([f"models[{name!r}] is a graph, expected a chat model" for name in graphs])
         given = {name: model for name, model in models.items() if isinstance(model, Runnable)}

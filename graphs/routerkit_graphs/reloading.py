@@ -44,6 +44,16 @@ class _Version:
     models: _Models
 
 
+class _OfTheGraph:
+    """A method that the current graph has, and `Runnable` too, so that `__getattr__` is not asked for it."""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, holder: ReloadingGraph | None, owner: type) -> Any:  # noqa: ANN401 - whatever the graph's is
+        return self if holder is None else getattr(holder.current, self._name)
+
+
 class ReloadingGraph(Runnable[Any, Any]):
     """A routing graph that can be loaded again while it answers. Safe to share between threads.
 
@@ -74,7 +84,7 @@ class ReloadingGraph(Runnable[Any, Any]):
     ) -> None:
         self.name = name
         self._source = config
-        self._given = dict(specialists or {})
+        self._given = specialists or {}
         self._router = router
         self._checkpointer = checkpointer
         self._lock = threading.RLock()
@@ -146,6 +156,12 @@ class ReloadingGraph(Runnable[Any, Any]):
     def astream_events(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Any:  # noqa: A002, ANN401 - LangGraph's signature
         """See `invoke`."""
         return self.current.astream_events(input, config, **kwargs)
+
+    stream_events: Any = _OfTheGraph()
+    get_input_schema: Any = _OfTheGraph()
+    get_output_schema: Any = _OfTheGraph()
+    get_input_jsonschema: Any = _OfTheGraph()
+    get_output_jsonschema: Any = _OfTheGraph()
 
     def get_graph(self, config: RunnableConfig | None = None, **kwargs: Any) -> Graph:  # noqa: ANN401 - LangGraph's signature
         """See `invoke`."""

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 
 from langchain_core.runnables import Runnable
 from langgraph.graph import END, START
-from langgraph.pregel import Pregel
 
 from routerkit.errors import GraphConfigError
 from routerkit.router import Router
@@ -23,7 +22,7 @@ from routerkit.store import open_artefact
 from routerkit_graphs.backends import LazyModel
 from routerkit_graphs.backends.fitting import for_server, room_for_prompt
 from routerkit_graphs.backends.huggingface.sources import is_miniature
-from routerkit_graphs.nodes import Seat
+from routerkit_graphs.nodes import Seat, channels_of
 from routerkit_graphs.patience import Patience
 from routerkit_graphs.state import RoutingState
 
@@ -197,7 +196,7 @@ def _given_faults(categories: Sequence[str], given: Mapping[str, object], argume
                 f"{argument}[{name!r}] is {type(runnable).__name__}, expected a LangChain chat model, Runnable or "
                 "compiled graph; wrap a function in RunnableLambda, put a model id into model_mappings"
             )
-        elif isinstance(runnable, Pregel) and "messages" not in runnable.channels:
+        elif "messages" not in (channels_of(runnable) or {"messages"}):
             faults.append(f"{argument}[{name!r}] is a graph whose state has no 'messages'; build it on MessagesState")
     return faults
 

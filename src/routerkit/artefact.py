@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -92,6 +93,9 @@ def write_manifest(path: Path, manifest: Manifest) -> Artefact:
     content[_SELF_DIGEST] = _content_digest(content)
     text = json.dumps(content, indent=2, ensure_ascii=False)
     (path / MANIFEST).write_text(text + "\n", encoding="utf-8")
+    for name in files:
+        # safetensors makes files that only their owner may read; a router is often served by another account.
+        shutil.copymode(path / MANIFEST, path / name)
     return read(path)
 
 

@@ -201,11 +201,14 @@ def evaluate(router: Router, rows: Sequence[Row], outside: Sequence[Row] = ()) -
         outside: further rows without a category.
 
     Raises:
-        InputError: if no row has a category.
+        InputError: if no row has a category, or one has a category that the router does not know.
     """
     labelled = [row for row in rows if row.category is not None]
     if not labelled:
         raise InputError("no row has a category; accuracy needs labelled rows")
+    unknown = sorted({str(row.category) for row in labelled} - set(router.categories))
+    if unknown:
+        raise InputError(f"rows have the categories {unknown}, which the router does not know: {router.categories}")
     decisions = router.route_batch([row.query for row in labelled])
     others = [row.query for row in (*rows, *outside) if row.category is None]
     return Evaluation(labelled, decisions, router.categories, router.policy, router.route_batch(others))

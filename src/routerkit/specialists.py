@@ -25,7 +25,7 @@ class GenerationConfig(Spec):
     max_new_tokens: PositiveInt = 512
     temperature: Annotated[float, Field(ge=0.0)] = 0.0
     top_p: Probability = 1.0
-    stop: list[str] = Field(default_factory=list)
+    stop: list[Annotated[str, Field(min_length=1)]] = Field(default_factory=list)
 
 
 class AnySpecialist(Spec):

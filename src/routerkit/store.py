@@ -32,7 +32,7 @@ def starter_path() -> Path:
 def _locate(source: str | Path) -> Path:
     if source == STARTER:
         return starter_path()
-    path = Path(source)
+    path = Path(source).expanduser()  # no shell does it for a name in a YAML file
     if path.is_dir() or not _looks_like_hub_id(str(source)):
         return path
     return _download(str(source))

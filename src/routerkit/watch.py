@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Self
 
 from routerkit.conversation.following import Following
 from routerkit.conversation.history import Conversation
+from routerkit.errors import InputError
 from routerkit.observation import Observation, RouterFacts
 from routerkit.shadow import Shadow
 from routerkit.tracing import attributes, spans
@@ -85,6 +86,8 @@ class Watch:
         Raises:
             InputError: naming the position of the first query that cannot be classified.
         """
+        if isinstance(queries, str):
+            raise InputError("a batch must be a list of queries, got one string; use route for a single query")
         started = perf_counter()
         with spans.span(spans.ROUTE_SPAN, {"routerkit.batch": len(queries)}):
             conversations = [Conversation.of(query) for query in queries]

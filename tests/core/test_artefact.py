@@ -269,3 +269,11 @@ def test_float_weights_that_the_manifest_does_not_list_are_not_read(tiny_copy: P
     (tiny_copy / WEIGHTS).write_bytes(b"neither verified nor readable")
     router = Router.from_pretrained(tiny_copy, config=RouterConfig(engine="torch"))
     assert router.route_query("what is the sum").category in router.categories
+
+
+def test_a_file_that_may_not_be_read_is_named(tiny_copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(path: Path) -> str:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(artefact, "file_digest", refused)
+    assert "cannot be read (Permission denied); check the rights to it" in message_of(tiny_copy)

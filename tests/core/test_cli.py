@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
-from typing import TYPE_CHECKING, NoReturn
+from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -15,9 +17,6 @@ from routerkit import errors
 from routerkit.cli import COMMANDS
 from routerkit.router import Router
 from tests.cli import call
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 _KEYS = ["category", "confidence", "route", "reason", "ood_score", "probabilities"]
 _PROGRAM = [sys.executable, "-c", "from routerkit.cli import main; main()"]
@@ -277,3 +276,61 @@ def test_a_reader_that_goes_away_is_no_failure(tiny_router_folder: Path, tmp_pat
     with os.fdopen(write_end, "wb") as closed:
         found = subprocess.run(command, stdout=closed, stderr=subprocess.PIPE, text=True, check=False)
     assert (found.returncode, found.stderr) == (0, "")
+
+
+def test_a_query_that_begins_with_a_dash_is_told_where_to_go(tiny_router_folder: Path) -> None:
+    found = call("route", "-5 + 3", "--model", tiny_router_folder)
+    assert found.status == 2
+    assert "Text that begins with a dash goes behind --. See: routerkit route --help" in found.error
+    assert call("route", "--model", tiny_router_folder, "--", "-5 + 3").status == 0
+
+
+def test_a_file_in_place_of_a_router_is_called_a_file(tmp_path: Path) -> None:
+    (tmp_path / "model.bin").write_text("weights")
+    found = call("route", "sum", "--model", tmp_path / "model.bin")
+    assert found.status == 1
+    assert "model.bin: is a file; give the folder" in found.error
+
+
+def test_an_empty_name_of_a_configuration_is_not_the_default_one() -> None:
+    found = call("route", "sum", "--config", "")
+    assert found.status == 1
+    assert "there is no configuration ''" in found.error
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs the device that is always full")
+def test_output_that_cannot_be_written_is_an_error_of_one_line(tiny_router_folder: Path) -> None:
+    command = [*_PROGRAM, "route", "sum", "--model", str(tiny_router_folder)]
+    with Path("/dev/full").open("wb") as full:
+        found = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert found.returncode == 1
+    assert found.stderr == (
+        "error: standard input or output failed (No space left on device); mend that, and call again\n"
+    )
+
+
+@pytest.mark.parametrize(("closed", "status"), [("<&-", 1), (">&-", 0), ("2>&-", 0)])
+def test_streams_that_the_caller_closed_are_no_crash(tiny_router_folder: Path, closed: str, status: int) -> None:
+    query = [] if closed == "<&-" else ["sum"]
+    command = shlex.join([*_PROGRAM, "route", *query, "--model", str(tiny_router_folder)])
+    found = subprocess.run(f"{command} {closed}", shell=True, capture_output=True, text=True, check=False)
+    assert found.returncode == status
+    assert found.stderr == ("error: the query is empty; pass at least one visible character\n" if status else "")
+
+
+def test_a_reader_of_the_help_may_go_away_too() -> None:
+    read_end, write_end = os.pipe()
+    os.close(read_end)
+    with os.fdopen(write_end, "wb") as closed:
+        found = subprocess.run([*_PROGRAM, "--help"], stdout=closed, stderr=subprocess.PIPE, text=True, check=False)
+    assert (found.returncode, found.stderr) == (0, "")
+
+
+def test_a_file_that_the_system_refuses_is_named(tiny_router_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*_: object, **__: object) -> NoReturn:
+        raise PermissionError(13, "Permission denied", "place")
+
+    monkeypatch.setattr(Router, "route_query", refused)
+    found = call("route", "sum", "--model", tiny_router_folder)
+    assert found.status == 1
+    assert found.error.startswith("error: place: Permission denied; check the path")

@@ -91,7 +91,8 @@ def test_a_bad_row_is_reported_with_its_line_number_and_the_good_rows_are_answer
     ("line", "told"),
     [
         (b"[1, 2]", "expected a JSON object, found list"),
-        (b'{"text": "sum"}', "a query must be a string, got NoneType"),
+        (b'{"text": "sum"}', "has no 'query'; found the fields ['text']"),
+        (b'{"query": null}', "a query must be a string, got NoneType"),
         (b'{"query": 7}', "a query must be a string, got int"),
         (b'{"query": "  "}', "the query is empty"),
         (b'{"query": "a\\u0000b"}', "looks like binary data"),

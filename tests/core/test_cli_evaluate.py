@@ -203,3 +203,31 @@ def test_a_missing_test_file_is_named(tiny_router_folder: Path, tmp_path: Path) 
     found = call("evaluate", "--test-file", tmp_path / "nowhere.jsonl", "--model", tiny_router_folder)
     assert found.status == 1
     assert "nowhere.jsonl: cannot be read (No such file or directory); check the path" in found.error
+
+
+@pytest.mark.parametrize("option", ["--test-file", "--ood-file", "--train-file"])
+def test_a_report_does_not_take_the_place_of_its_rows(tiny_router_folder: Path, tmp_path: Path, option: str) -> None:
+    rows = tmp_path / "rows.jsonl"
+    rows.write_text('{"query": "sum", "category": "math"}\n')
+    other = tmp_path / "other.jsonl"
+    other.write_text('{"query": "sum", "category": "math"}\n')
+    files = {"--test-file": rows, "--model": tiny_router_folder, option: other, "--report": other}
+    found = call("evaluate", *(part for pair in files.items() for part in pair))
+    assert found.status == 1
+    assert "other.jsonl: is a file of rows and would be overwritten" in found.error
+    assert other.read_text().startswith("{")
+
+
+def test_a_report_that_is_a_folder_is_refused_before_the_work(tmp_path: Path) -> None:
+    found = call("evaluate", "--test-file", "nowhere.jsonl", "--report", tmp_path)
+    assert found.status == 1
+    assert "is a folder; give the name of a file as --report" in found.error
+
+
+def test_rows_for_baselines_ask_for_baselines(tiny_router_folder: Path, tmp_path: Path) -> None:
+    rows = tmp_path / "rows.jsonl"
+    rows.write_text('{"query": "sum", "category": "math"}\n')
+    gone = tmp_path / "gone.jsonl"
+    found = call("evaluate", "--test-file", rows, "--model", tiny_router_folder, "--train-file", gone)
+    assert found.status == 1
+    assert "gone.jsonl: cannot be read" in found.error

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 from routerkit import artefact
 from routerkit.config import GraphConfig, RouterConfig
 from routerkit.router import Router
@@ -12,8 +14,6 @@ from tests.cli import call
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    import pytest
 
 
 def test_init_writes_a_configuration_and_rows_that_routerkit_reads(tmp_path: Path) -> None:
@@ -84,3 +84,14 @@ def test_export_names_a_router_that_is_not_there(tmp_path: Path) -> None:
     found = call("export", tmp_path / "nowhere", "--to", tmp_path / "full")
     assert found.status == 1
     assert "no such folder" in found.error
+
+
+@pytest.mark.parametrize("command", [["init"], ["export", "--to"]])
+def test_a_folder_that_cannot_be_made_is_an_error_of_one_line(
+    tmp_path: Path, tiny_router_folder: Path, command: list[str]
+) -> None:
+    (tmp_path / "file").write_text("mine")
+    source = [tiny_router_folder] if command[0] == "export" else []
+    found = call(command[0], *source, *command[1:], tmp_path / "file" / "new")
+    assert found.status == 1
+    assert "new: cannot be written (Not a directory)" in found.error

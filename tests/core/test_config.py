@@ -104,6 +104,12 @@ def test_an_unknown_name_is_answered_with_the_names_there_are(tmp_path: Path, mo
         GraphConfig.load("labtop")
 
 
+@pytest.mark.parametrize("source", [5, [], ""])
+def test_what_names_no_configuration_is_refused_and_not_taken_for_the_default(source: Any) -> None:
+    with pytest.raises(ConfigError, match=r"a configuration is no (int|list)|there is no configuration ''"):
+        GraphConfig.load(source)
+
+
 def test_a_missing_yaml_file_is_a_missing_file_and_no_unknown_name(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"mine\.yaml: cannot be read"):
         GraphConfig.load(tmp_path / "mine.yaml")
@@ -154,6 +160,10 @@ def test_a_mapping_without_a_back_end_is_a_hugging_face_model() -> None:
         ({"router_config": {"category_thresholds": {"math": 2}}}, ["'router_config.category_thresholds.math'"]),
         ({"router_config": {"threads": 0}}, ["key 'router_config.threads'", "greater than 0"]),
         ({"router_config": {"device": "tpu"}}, ["key 'router_config.device'", "found 'tpu'"]),
+        (
+            {"model_mappings": {"math": {"model": "m", "generation": {"stop": ["END", ""]}}}},
+            ["key 'model_mappings.math.generation.stop.1'", "at least 1 character", "found ''"],
+        ),
         ({"categories": "math"}, ["key 'categories'", "valid list", "found 'math'"]),
         ({"categories": ["math"]}, ["key 'categories'", "at least 2"]),
         ({"categories": ["math", "math"]}, ["every category may stand there once"]),

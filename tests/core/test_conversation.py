@@ -18,6 +18,7 @@ from routerkit.policy import ThresholdPolicy
 from routerkit.runnable import RouterRunnable
 from routerkit.spec import parse
 from routerkit.testing import fake_router
+from routerkit.watch import Watch
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -187,3 +188,21 @@ def test_the_configuration_names_the_policy() -> None:
     assert RouterConfig().conversation == "last"
     with pytest.raises(ConfigError, match="conversation"):
         parse(RouterConfig, {"conversation": "glued"}, source="test")
+
+
+@pytest.mark.parametrize("mode", get_args(Mode))
+def test_the_first_query_of_a_batch_that_cannot_be_routed_is_named(router: Router, mode: Mode) -> None:
+    watch = Watch(router, conversation=mode)
+    with pytest.raises(InputError, match=r"^query 1 of the batch \(counted from 0\): the query is empty"):
+        watch.route_batch(["sum", "", "atom"])
+
+
+@pytest.mark.parametrize("query", [None, 5])
+def test_what_is_no_text_is_not_taken_for_its_name(router: Router, query: object) -> None:
+    with pytest.raises(InputError, match="a query must be a string"):
+        Watch(router).route(query)  # type: ignore[arg-type]
+
+
+def test_one_string_is_no_batch_of_letters(router: Router) -> None:
+    with pytest.raises(InputError, match="a batch must be a list of queries, got one string"):
+        Watch(router).route_batch("sum")

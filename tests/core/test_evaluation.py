@@ -177,3 +177,9 @@ def test_without_a_score_or_without_such_rows_there_are_no_out_of_domain_figures
 def test_without_a_labelled_row_there_is_nothing_to_measure(believer: Router, rows: list[Row]) -> None:
     with pytest.raises(InputError, match="no row has a category"):
         evaluate(believer, rows)
+
+
+def test_a_category_that_the_router_does_not_know_is_named(tmp_path: Path) -> None:
+    router = fake_router(tmp_path / "router", {"sum": {"math": 0.9, "general": 0.1}})
+    with pytest.raises(InputError, match=r"rows have the categories \['law'\], which the router does not know"):
+        evaluate(router, [Row(query="court", category="law"), Row(query="sum", category="math")])

@@ -290,3 +290,9 @@ def test_a_string_in_place_of_a_batch_is_refused_instead_of_routed_letter_by_let
 
     with pytest.raises(InputError, match="got one string"):
         router.route_batch("sum")
+
+
+def test_a_batch_may_be_anything_that_gives_its_queries_in_turn(tiny_router_folder: Path) -> None:
+    router = Router.from_pretrained(tiny_router_folder)
+    queries = (query for query in ["sum", "atom"])
+    assert router.route_batch(queries) == router.route_batch(["sum", "atom"])  # type: ignore[arg-type]

@@ -146,10 +146,16 @@ def test_an_empty_file_is_named_with_an_example_of_a_row(path: Path, content: st
     assert 'is empty; it needs lines such as {"query":' in str(error)
 
 
-def test_a_file_that_is_not_utf_8_is_named(path: Path) -> None:
-    path.write_bytes('{"query": "Grüße", "category": "math"}'.encode("latin-1"))
-    with pytest.raises(DataError, match="is not UTF-8 text; it must be a JSONL file"):
+def test_a_line_that_is_not_utf_8_is_named(path: Path) -> None:
+    good = b'{"query": "sum", "category": "math"}\n'
+    path.write_bytes(good + '{"query": "Grüße", "category": "math"}'.encode("latin-1"))
+    with pytest.raises(DataError, match="line 2: is not UTF-8 text; save the file as UTF-8"):
         read_rows(path)
+
+
+def test_the_mark_that_some_editors_put_before_utf_8_is_no_part_of_the_first_row(path: Path) -> None:
+    path.write_text('{"query": "sum", "category": "math"}\n', encoding="utf-8-sig")
+    assert read_rows(path) == [Row(query="sum", category="math")]
 
 
 def test_a_missing_file_and_a_folder_are_named(path: Path) -> None:

@@ -4,7 +4,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 
 from routerkit.errors import ConfigError
 from routerkit.spec import Probability, Spec, parse, read_yaml
@@ -133,3 +133,19 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 def test_a_folder_in_place_of_a_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="cannot be read"):
         read_yaml(tmp_path)
+
+
+def test_a_rule_about_several_keys_is_told_without_all_of_them() -> None:
+    class Pair(Spec):
+        low: int
+        high: int
+
+        @model_validator(mode="after")
+        def _in_order(self) -> Pair:
+            if self.low > self.high:
+                raise ValueError("low may not be above high")
+            return self
+
+    with pytest.raises(ConfigError) as caught:
+        parse(Pair, {"low": 2, "high": 1}, source="here")
+    assert str(caught.value) == "here: low may not be above high"

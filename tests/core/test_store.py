@@ -168,3 +168,10 @@ def test_a_router_that_a_hub_does_not_have_is_named(tmp_path: Path) -> None:
     with hub_of(tmp_path) as endpoint:
         done = open_from(endpoint, "owner/other", tmp_path / "cache")
     assert "ArtefactError: owner/other: is no folder here and could not be fetched from the hub" in done.stderr
+
+
+def test_a_tilde_stands_for_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = tiny_artefact(tmp_path / "router")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    assert store.open_artefact("~/router").digest == made.digest

@@ -6,21 +6,24 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from langchain_core.caches import InMemoryCache
 from langchain_core.callbacks import get_usage_metadata_callback
-from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
+from langchain_core.globals import set_llm_cache
+from langchain_core.language_models import FakeListChatModel
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMessage, trim_messages
 from langchain_core.runnables import RunnableLambda
 from langchain_core.tools import tool
 from langchain_core.tracers.run_collector import RunCollectorCallbackHandler
 from langgraph.graph import START, MessagesState, StateGraph
 
 from routerkit import GraphConfigError, InputError, RouterChatModel, SpecialistError
+from routerkit.testing import ScriptedSpecialist
 from tests.graphs.standard.able import AbleModel
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from routerkit import Router
-    from routerkit.testing import ScriptedSpecialist
 
 
 @tool
@@ -133,3 +136,22 @@ def test_a_model_that_returns_no_message_is_named(router: Router) -> None:
         model.invoke("sum")
     with pytest.raises(InputError, match="no human message"):
         model.invoke([AIMessage("hi")])
+
+
+def test_models_do_not_find_each_others_answers_in_a_cache(router: Router) -> None:
+    set_llm_cache(InMemoryCache())
+    try:
+        models = [RouterChatModel(models={"*": FakeListChatModel(responses=[text])}, router=router) for text in "ab"]
+        asked: list[list[BaseMessage]] = [[HumanMessage("sum")]]
+        assert [model.generate(asked).generations[0][0].text for model in models] == ["a", "b"]
+    finally:
+        set_llm_cache(None)
+
+
+def test_tokens_are_counted_as_the_general_model_counts_them(router: Router, math: ScriptedSpecialist) -> None:
+    counting = ScriptedSpecialist(answers=["x"], custom_get_token_ids=lambda text: list(range(len(text.split()))))
+    model = RouterChatModel(models={"general": counting, "*": math}, router=router)
+    assert model.get_num_tokens("one two three") == 3
+    conversation = [HumanMessage("one"), AIMessage("two three"), HumanMessage("four")]
+    kept = trim_messages(conversation, max_tokens=5, token_counter=model, strategy="last", start_on="human")
+    assert [message.text for message in kept] == ["four"]

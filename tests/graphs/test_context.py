@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from langchain_core.messages import AIMessage
 from langchain_core.tracers.run_collector import RunCollectorCallbackHandler
 from langgraph.checkpoint.memory import MemorySaver
 from langgraph.graph import START, MessagesState, StateGraph
-from langgraph.types import Command
+from langgraph.types import Command, interrupt
 
 from routerkit import ConfigError, GraphConfig, InputError, RoutingContext, build_graph
 
@@ -61,11 +62,12 @@ def test_a_run_may_force_its_route_and_the_belief_stays_on_record(router: Router
         ({"treshold": 0.5}, "unknown key 'treshold'; did you mean 'threshold'"),
         ({"threshold": 7}, "key 'threshold': input should be less than or equal to 1, found 7"),
         ({"force_route": "maths"}, "force_route is 'maths', which is no route; there are: math, science"),
+        ("math", "found 'math', expected a RoutingContext, or a mapping"),
         ({"fan_out": 2}, "fan_out is 2, but this graph asks one specialist; add fan_out to its configuration"),
     ],
 )
 def test_a_context_that_cannot_be_followed_is_refused(
-    router: Router, general: ScriptedSpecialist, context: dict[str, Any], problem: str
+    router: Router, general: ScriptedSpecialist, context: Any, problem: str
 ) -> None:
     with pytest.raises(InputError, match="context: .*" + problem.split(";", maxsplit=1)[0]):
         built(router, general).invoke({"messages": "sum"}, context=context)
@@ -134,6 +136,47 @@ def test_a_person_confirms_an_unsure_route(
     assert (result["route"], decision["reason"], decision["category"]) == ("science", "confirmed", "code")
     assert result["messages"][-1].text == "general says maybe"
     assert run({"messages": "sum"})["decision"]["reason"] == "confident"
+
+
+@pytest.mark.parametrize("asynchronous", [False, True])
+def test_a_persons_choice_counts_also_where_the_run_is_resumed_without_its_context(
+    router: Router, general: ScriptedSpecialist, asynchronous: bool
+) -> None:
+    graph = built(router, general, checkpointer=MemorySaver())
+
+    def run(value: Any, **kwargs: Any) -> Any:
+        return (
+            asyncio.run(graph.ainvoke(value, THREAD, **kwargs))
+            if asynchronous
+            else graph.invoke(value, THREAD, **kwargs)
+        )
+
+    assert "__interrupt__" in run({"messages": "sum"}, context={"confirm_below": 1.0})
+    assert "'maths' is no route" in run(Command(resume="maths"))["__interrupt__"][0].value["problem"]
+    decision = run(Command(resume="code"))["decision"]
+    assert (decision["route"], decision["reason"]) == ("code", "confirmed")
+    assert run({"messages": "sum"})["decision"]["reason"] == "confident"
+
+
+def test_an_answer_for_the_graph_around_is_left_to_it(router: Router, general: ScriptedSpecialist) -> None:
+    graph = built(router, general, checkpointer=False)
+
+    def ask(state: MessagesState) -> dict[str, Any]:
+        answer = graph.invoke({"messages": "sum"})["messages"][-1].text
+        return {"messages": [AIMessage(f"{answer}: {interrupt('right?')}")]}
+
+    outer = inside(ask, checkpointer=MemorySaver())
+    outer.invoke({"messages": "hello"}, THREAD)
+    assert outer.invoke(Command(resume="yes"), THREAD)["messages"][-1].text == "general says sum: yes"
+
+
+@pytest.mark.parametrize("nested", [False, True])
+def test_a_question_that_nothing_could_keep_is_refused(
+    router: Router, general: ScriptedSpecialist, nested: bool
+) -> None:
+    graph = built(router, general, config={"confirm_below": 0.6})
+    with pytest.raises(InputError, match="no checkpointer keeps it"):
+        (inside(graph) if nested else graph).invoke({"messages": "maybe"})
 
 
 def test_a_person_is_asked_through_a_parent_and_the_decision_is_told_once(

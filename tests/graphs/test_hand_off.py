@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from langchain.agents import create_agent
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, ToolMessage
 from langchain_core.prompts import ChatPromptTemplate
+from langchain_core.runnables import RunnableLambda
 from langgraph.checkpoint.memory import MemorySaver
 from langgraph.graph import END, START, MessagesState, StateGraph
 from langgraph.types import Command
+from pydantic import BaseModel
 from routerkit_graphs.state import RoutingState
 
 from routerkit import InputError, Router, RouterRunnable, ThresholdPolicy, as_tool, build_graph, route_edge
@@ -93,6 +96,50 @@ def test_a_tool_tells_all_answers_of_several_specialists(
     config = {"fan_out": {"min_probability": 0.05}}
     graph = build_graph(config, specialists={"math": math, "*": general}, router=router)
     assert as_tool(graph).invoke({"question": "sum"}) == "math says sum\n\ngeneral says sum"
+
+
+def test_a_person_is_asked_through_an_agent_and_its_tool(router: Router, general: ScriptedSpecialist) -> None:
+    graph = build_graph({"confirm_below": 1.0}, specialists={"*": general}, router=router)
+    agent: Any = create_agent(AbleModel(), [as_tool(graph)], checkpointer=MemorySaver())
+    assert agent.invoke({"messages": "sum"}, THREAD)["__interrupt__"][0].value["query"] == "sum"
+    result = agent.invoke(Command(resume="code"), THREAD)["messages"][2]
+    assert (result.text, result.artifact["route"]) == ("general says sum", "code")
+
+
+def test_a_person_cannot_be_asked_through_a_tool_alone(router: Router, general: ScriptedSpecialist) -> None:
+    graph = build_graph({"confirm_below": 1.0}, specialists={"*": general}, router=router, checkpointer=MemorySaver())
+    with pytest.raises(InputError, match="outside of an agent nobody can answer a tool"):
+        as_tool(graph).invoke({"question": "sum"}, THREAD)
+
+
+def test_a_tool_tells_what_an_agent_behind_it_wrote_as_a_person(router: Router, general: ScriptedSpecialist) -> None:
+    told = RunnableLambda(lambda messages: {"messages": [HumanMessage("four", name="researcher")]})
+    graph = build_graph(specialists={"math": told, "*": general}, router=router)
+    assert as_tool(graph).invoke({"question": "sum"}) == "four"
+
+
+@dataclass
+class AsDataclass:
+    messages: list[Any]
+    route: str = ""
+    decision: dict[str, Any] = field(default_factory=dict)
+
+
+class AsModel(BaseModel):
+    messages: list[Any]
+    route: str = ""
+    decision: dict[str, Any] = {}
+
+
+@pytest.mark.parametrize("schema", [AsDataclass, AsModel])
+def test_a_state_may_be_a_dataclass_or_a_model(router: Router, schema: Any) -> None:
+    builder = StateGraph(schema)
+    builder.add_node("router", RouterRunnable(router)).add_edge(START, "router")
+    builder.add_node("code", lambda state: {"messages": [*state.messages, AIMessage(state.decision["category"])]})
+    ends = dict.fromkeys(router.categories, "code")
+    graph: Any = builder.add_conditional_edges("router", route_edge(router), ends).compile()
+    result = graph.invoke({"messages": [HumanMessage("loop")]})
+    assert (result["route"], result["messages"][-1].text) == ("code", "code")
 
 
 @pytest.mark.parametrize("asynchronous", [False, True])

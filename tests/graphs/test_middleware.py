@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from langchain.agents import create_agent
 from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
+from langchain_core.runnables import RunnableLambda
 from langchain_core.tools import tool
 from langgraph.checkpoint.memory import MemorySaver
 
@@ -76,4 +77,11 @@ def test_tokens_of_the_chosen_model_stream_once(
 def test_a_model_that_cannot_call_tools_is_named(router: Router, general: ScriptedSpecialist) -> None:
     agent: Any = create_agent(general, [add], middleware=[RoutingMiddleware({"*": general}, router=router)])
     with pytest.raises(SpecialistError, match="'math': ScriptedSpecialist cannot call tools"):
+        agent.invoke({"messages": "sum"})
+
+
+def test_a_model_that_returns_no_message_is_named(router: Router, general: ScriptedSpecialist) -> None:
+    middleware = RoutingMiddleware({"*": RunnableLambda(lambda messages: "text")}, router=router)
+    agent: Any = create_agent(general, [], middleware=[middleware])
+    with pytest.raises(SpecialistError, match="'math': returned str; expected a chat model's AIMessage"):
         agent.invoke({"messages": "sum"})

@@ -8,12 +8,13 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from langchain_core._api import LangChainBetaWarning
 from langchain_core.messages import AIMessage, AIMessageChunk
 from langchain_core.runnables import RunnableLambda
 from langgraph.checkpoint.memory import MemorySaver
 from langgraph.graph import START, MessagesState, StateGraph
 
-from routerkit import ArtefactError, ConfigError, GraphConfigError, ReloadingGraph, SpecialistError
+from routerkit import ArtefactError, ConfigError, GraphConfigError, ReloadingGraph, SpecialistError, build_graph
 from routerkit.testing import ScriptedSpecialist
 
 if TYPE_CHECKING:
@@ -56,6 +57,22 @@ def test_it_is_used_like_the_graph(file: Path, router: Router, general: Scripted
     assert text_of(outer.invoke({"messages": "sum"})) == "general says sum"  # type: ignore[call-overload]
     with pytest.raises(AttributeError):
         graph.nothing  # noqa: B018
+
+
+def test_it_has_the_graphs_own_schemas_and_events(router: Router, general: ScriptedSpecialist) -> None:
+    graph = ReloadingGraph(specialists={"*": general}, router=router)
+    assert graph.get_input_jsonschema() == graph.current.get_input_jsonschema()
+    assert graph.get_output_jsonschema() == graph.current.get_output_jsonschema()
+    assert graph.get_input_schema() == graph.current.get_input_schema()
+    with pytest.warns(LangChainBetaWarning):
+        assert list(graph.stream_events({"messages": "sum"}, version="v3"))
+
+
+def test_it_may_be_a_specialist(router: Router, math: ScriptedSpecialist, general: ScriptedSpecialist) -> None:
+    inner = ReloadingGraph(specialists={"*": math}, router=router)
+    for given in (inner, inner.with_config(tags=["a"]), inner.current.with_retry(), inner.with_fallbacks([inner])):
+        result = build_graph(specialists={"math": given, "*": general}, router=router).invoke({"messages": "sum"})
+        assert (text_of(result), result["decision"]["reason"]) == ("math says sum", "confident")
 
 
 def test_a_changed_file_is_taken_over_and_the_conversation_goes_on(
@@ -130,15 +147,16 @@ def test_requests_in_flight_end_with_the_version_they_began_with(file: Path, rou
         assert go_on.wait(60)
         return AIMessage("late")
 
-    graph = ReloadingGraph(file, specialists={"*": RunnableLambda(slow)}, router=router)
+    specialists = {"*": RunnableLambda(slow)}
+    graph = ReloadingGraph(file, specialists=specialists, router=router, checkpointer=MemorySaver())
     with ThreadPoolExecutor(1) as pool:
-        answer = pool.submit(graph.invoke, {"messages": "sum"})
+        answer = pool.submit(graph.invoke, {"messages": "sum"}, THREAD)
         assert begun.wait(60)
         file.write_text("fallback: general\nrouter_config: {max_query_chars: 5}\nconfirm_below: 1.0\n")
         assert graph.reload_if_changed()
         go_on.set()
         assert text_of(answer.result(60)) == "late"
-    assert "__interrupt__" in graph.invoke({"messages": "sum"})
+    assert "__interrupt__" in graph.invoke({"messages": "sum"}, THREAD)
 
 
 def test_nothing_is_dropped_while_it_is_loaded_again_and_again(

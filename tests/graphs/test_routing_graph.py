@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage, SystemMessage, ToolMessage
@@ -21,6 +21,8 @@ from routerkit.testing import ScriptedSpecialist
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from langchain_core.runnables import RunnableConfig
 
     from routerkit import Router
 
@@ -143,7 +145,41 @@ def test_a_specialist_that_writes_text_or_several_messages_is_understood(
     assert [message.text for message in graph.invoke({"messages": "loop"})["messages"]] == ["loop", "one", "two"]
 
 
-@pytest.mark.parametrize(("output", "problem"), [(7, "returned int"), ([], "returned no new message")])
+@pytest.mark.parametrize("ending", [StrOutputParser(), RunnableLambda(lambda answer: AIMessage(answer.text))])
+@pytest.mark.parametrize("asynchronous", [False, True])
+def test_the_answer_of_a_chain_streams_once(
+    router: Router, math: ScriptedSpecialist, general: ScriptedSpecialist, ending: Any, asynchronous: bool
+) -> None:
+    graph = build_graph(specialists={"math": math | ending, "*": general}, router=router)
+
+    async def collect() -> list[Any]:
+        return [event async for event in graph.astream({"messages": "sum"}, stream_mode=["messages", "values"])]
+
+    events: list[Any] = list(graph.stream({"messages": "sum"}, stream_mode=["messages", "values"]))
+    events = asyncio.run(collect()) if asynchronous else events
+    chunks = [event[0] for mode, event in events if mode == "messages"]
+    assert "".join(chunk.text for chunk in chunks) == "math says sum"
+    assert {chunk.id for chunk in chunks} == {events[-1][1]["messages"][-1].id}
+
+
+def test_an_answer_that_a_chain_has_changed_is_told_beside_what_streamed(
+    router: Router, math: ScriptedSpecialist, general: ScriptedSpecialist
+) -> None:
+    shout = RunnableLambda(lambda answer: answer.text.upper())
+    graph = build_graph(specialists={"math": math | shout, "*": general}, router=router)
+    *_, last = graph.stream({"messages": "sum"}, stream_mode="messages")
+    assert last[0].text == "MATH SAYS SUM"
+
+
+@pytest.mark.parametrize(
+    ("output", "problem"),
+    [
+        (7, "returned int"),
+        ([], "returned no new message"),
+        (AIMessage([]), "the answer is empty"),
+        (AIMessage([{"type": "reasoning", "reasoning": "hm"}, {"type": "text", "text": " "}]), "the answer is empty"),
+    ],
+)
 def test_a_specialist_that_returns_no_answer_counts_as_failed(
     router: Router, general: ScriptedSpecialist, output: object, problem: str
 ) -> None:
@@ -269,3 +305,17 @@ def test_a_conversation_without_a_query_is_refused(router: Router, general: Scri
     graph = build_graph(specialists={"*": general}, router=router)
     with pytest.raises(InputError, match="no human message"):
         graph.invoke({"messages": [AIMessage("hi")]})
+
+
+def test_a_route_that_the_graph_does_not_have_is_named(router: Router, general: ScriptedSpecialist) -> None:
+    graph = build_graph(specialists={"*": general}, router=router, checkpointer=MemorySaver())
+    thread: RunnableConfig = {"configurable": {"thread_id": "1"}}
+    graph.invoke({"messages": "sum"}, thread)
+    with pytest.raises(InputError, match="the state's route is 'law'; this graph has: math, science"):
+        graph.update_state(thread, {"route": "law"}, as_node="router")
+
+
+def test_a_picture_is_an_answer(router: Router, general: ScriptedSpecialist) -> None:
+    drawn = AIMessage([{"type": "image", "url": "https://example.org/a.png"}])
+    graph = build_graph(specialists={"math": RunnableLambda(lambda messages: drawn), "*": general}, router=router)
+    assert graph.invoke({"messages": "sum"})["decision"]["reason"] == "confident"

@@ -44,6 +44,14 @@ def test_the_factory_builds_the_configured_graph_once(
     server._graph.cache_clear()
 
 
+def test_an_empty_variable_is_as_good_as_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "ReloadingGraph", lambda config: config)
+    monkeypatch.setenv("ROUTERKIT_CONFIG", "")
+    server._graph.cache_clear()
+    assert server._graph() is None
+    server._graph.cache_clear()
+
+
 def test_a_changed_file_is_taken_over_and_a_faulty_one_is_not(
     router: Router,
     general: ScriptedSpecialist,

@@ -9,7 +9,7 @@ from langgraph.graph import START, StateGraph
 from routerkit_graphs import wiring
 from typing_extensions import TypedDict
 
-from routerkit import GraphConfigError, build_graph
+from routerkit import GraphConfigError, ReloadingGraph, RouterChatModel, build_graph
 from routerkit.testing import ScriptedSpecialist, fake_router
 
 if TYPE_CHECKING:
@@ -79,11 +79,30 @@ def test_something_that_is_no_runnable_is_refused_with_the_way_out(router: Route
     assert "wrap a function in RunnableLambda" in faults[1]
 
 
+@pytest.mark.parametrize("given", [ANY, [ANY]])
+def test_models_that_are_no_mapping_and_a_router_that_is_none_are_refused(router: Router, given: Any) -> None:
+    kind = type(given).__name__
+    with pytest.raises(GraphConfigError, match=rf"specialists= is {kind}, expected a mapping such as {{'\*': model}}"):
+        build_graph(specialists=given, router=router)
+    with pytest.raises(GraphConfigError, match=f"specialists= is {kind}"):
+        ReloadingGraph(specialists=given, router=router)
+    with pytest.raises(GraphConfigError, match=r"router= is str, expected a Router such as Router.from_pretrained"):
+        build_graph(specialists={"*": ANY}, router="starter")  # type: ignore[arg-type]
+    with pytest.raises(GraphConfigError, match=f"models= is {kind}"):
+        RouterChatModel(models=given, router=router)
+
+
+def test_a_chat_model_without_a_model_for_a_category_names_its_own_argument(router: Router) -> None:
+    with pytest.raises(GraphConfigError, match=r"category 'science' has no specialist; .* or pass it in models="):
+        RouterChatModel(models={"math": ANY}, router=router)
+
+
 def test_a_graph_without_messages_is_refused_as_specialist(router: Router) -> None:
     class Asked(TypedDict):
         question: str
 
     graph = StateGraph(Asked).add_node("n", lambda state: state).add_edge(START, "n").compile()
+    assert faults_of(router, **{"*": ANY, "math": graph.with_retry()}) == faults_of(router, **{"*": ANY, "math": graph})
     faults = faults_of(router, **{"*": ANY, "math": graph})
     assert faults == ["specialists['math'] is a graph whose state has no 'messages'; build it on MessagesState"]
 

@@ -53,12 +53,12 @@ def test_the_test_part_is_the_one_that_was_fixed_before_any_policy_was_scored_on
 
 
 @each_part
-def test_every_conversation_has_three_to_six_labelled_turns(part: Part) -> None:
+def test_every_conversation_has_three_to_seven_labelled_turns(part: Part) -> None:
     found = conversations.read_conversations(part)
-    assert len(found) == 110
-    assert len({one.id for one in found}) == 110
+    assert len(found) == {"dev": 547, "test": 110}[part]
+    assert len({one.id for one in found}) == len(found)
     for one in found:
-        assert 3 <= len(one.turns) <= 6, one.id
+        assert 3 <= len(one.turns) <= 7, one.id
         assert all(turn.user.strip() and turn.category in CATEGORIES for turn in one.turns), one.id
         assert not one.turns[0].depends, one.id
 
@@ -77,9 +77,9 @@ def test_kinds_categories_and_dependence_are_balanced(part: Part) -> None:
     turns = [turn for one in found for turn in one.turns]
     kinds, categories = Counter(one.kind for one in found), Counter(turn.category for turn in turns)
     assert set(kinds) == KINDS
-    assert all(count >= 27 for count in kinds.values()), kinds
+    assert all(count >= 0.18 * len(found) for count in kinds.values()), kinds
     assert all(0.15 < categories[name] / len(turns) < 0.28 for name in CATEGORIES), categories
-    assert 0.45 < sum(turn.depends for turn in turns) / len(turns) < 0.55
+    assert 0.4 < sum(turn.depends for turn in turns) / len(turns) < 0.55
 
 
 def test_the_parts_share_no_turn_but_thanks() -> None:

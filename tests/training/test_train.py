@@ -159,6 +159,28 @@ def test_an_output_folder_that_is_a_file_is_refused(tmp_path: Path, train_file: 
         train_router(quick_settings(train_file, tmp_path / "router", "./nowhere"))
 
 
+def test_a_folder_with_other_files_is_refused_and_left_alone(tmp_path: Path, train_file: Path) -> None:
+    folder = tmp_path / "project"
+    folder.mkdir()
+    (folder / "README.md").write_text("mine")
+    with pytest.raises(ConfigError, match=r"holds other files, README\.md; give a new folder as --output_dir"):
+        train_router(quick_settings(train_file, folder, "./nowhere"))
+    assert [path.name for path in folder.iterdir()] == ["README.md"]
+
+
+def test_an_output_folder_that_cannot_be_made_is_refused(
+    tmp_path: Path, train_file: Path, tiny_distilbert_folder: Path
+) -> None:
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(ConfigError, match=r"cannot be written \(Not a directory\); give another --output_dir"):
+        train_router(quick_settings(train_file, tmp_path / "file" / "router", tiny_distilbert_folder))
+
+
+def test_a_validation_file_that_takes_every_row_is_named_as_the_cause(tmp_path: Path, train_file: Path) -> None:
+    with pytest.raises(DataError, match="every query of it is in the validation file too"):
+        train_router(quick_settings(train_file, tmp_path / "router", "./nowhere", val_data=train_file))
+
+
 def test_private_rows_stay_out_of_the_router(tmp_path: Path, train_file: Path, tiny_distilbert_folder: Path) -> None:
     settings = quick_settings(train_file, tmp_path / "router", tiny_distilbert_folder, epochs=1, reference=False)
     made = train_router(settings)

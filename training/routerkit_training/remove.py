@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from routerkit import artefact
 from routerkit.errors import ConfigError
 from routerkit.export.checkpoint import outside_head, write_outside_head
 from routerkit.export.ranges import read_ranges
@@ -19,11 +18,13 @@ from routerkit_training.packing import Facts, pack
 from routerkit_training.reference import read_reference, write_reference
 from routerkit_training.settings import TrainSettings
 from routerkit_training.splits import Splits
+from routerkit_training.train import check_output
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from routerkit.artefact import Artefact
     from routerkit.manifest import Manifest
 
 _LEAST_CATEGORIES = 2
@@ -31,7 +32,7 @@ _LEAST_CATEGORIES = 2
 
 def remove_categories(
     source: str, names: Sequence[str], output_dir: Path, *, name: str | None = None, target_harm: float | None = None
-) -> artefact.Artefact:
+) -> Artefact:
     """Write a router without some of its categories.
 
     The encoder, the other rows of the head and the out-of-domain score stay as they are; temperature and thresholds
@@ -46,10 +47,9 @@ def remove_categories(
 
     Raises:
         ConfigError: if a category is not there, fewer than two would be left, the router keeps no reference rows, or
-            the folder holds a router already.
+            the folder holds a router or other files already.
     """
-    if output_dir.exists() and (not output_dir.is_dir() or (output_dir / artefact.MANIFEST).exists()):
-        raise ConfigError(f"{output_dir}: is a file or holds a router already; give another --output_dir")
+    check_output(output_dir)
     found = open_artefact(source)
     manifest = found.manifest
     left = _left(manifest.categories, names)

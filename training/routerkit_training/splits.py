@@ -77,6 +77,8 @@ def make_splits(
         held_out, _ = _unique(validation, validation_path or path)
         seen = {key_of(row.query) for row in held_out}
         kept = [row for row in unique if key_of(row.query) not in seen]
+        if unique and not kept:
+            raise DataError(path, None, "every query of it is in the validation file too; give other --val_data")
         leaked = len(unique) - len(kept)
     outside_train, outside_validation = _outside(train, validation)
     return Splits(

@@ -43,6 +43,19 @@ logger = logging.getLogger(__name__)
 
 _SCRATCH = "checkpoints"
 _RUN = "run.json"
+_LEFT_BEHIND = {
+    _SCRATCH,
+    "search",
+    artefact.CONFIG,
+    artefact.WEIGHTS,
+    artefact.TOKENIZER,
+    "tokenizer_config.json",
+    artefact.REFERENCE,
+    artefact.OUTSIDE_HEAD,
+    artefact.RANGES,
+    "onnx",
+}
+"""What an interrupted run leaves in its folder."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +98,7 @@ def write_router(learnt: Learnt, settings: TrainSettings) -> artefact.Artefact:
 
 def learn(settings: TrainSettings) -> Learnt:
     """Train a classifier without writing an artefact; see `train_router`."""
-    _check_output(settings.output_dir)
+    check_output(settings.output_dir)
     if settings.from_router is not None and settings.replay:
         return _learn_more(settings, continue_from(settings, settings.from_router))
     splits = _load_splits(settings)
@@ -145,11 +158,21 @@ def restore(settings: TrainSettings) -> Learnt:
     return Learnt(encoder, tokenizer, splits, facts, unseen)
 
 
-def _check_output(folder: Path) -> None:
+def check_output(folder: Path) -> None:
+    """Check that a router may be written into a folder.
+
+    Raises:
+        ConfigError: if it is a file, or holds a router or anything that no interrupted run leaves behind: its README
+            would be written over, and every other file would become a part of the router.
+    """
     if folder.exists() and not folder.is_dir():
         raise ConfigError(f"{folder}: is a file; give a folder as --output_dir")
     if (folder / artefact.MANIFEST).exists():
         raise ConfigError(f"{folder}: holds a router already; give another --output_dir, or delete this one")
+    names = {path.name for path in folder.iterdir()} if folder.exists() else set()
+    others = sorted(name for name in names - _LEFT_BEHIND if not name.startswith("."))
+    if others:
+        raise ConfigError(f"{folder}: holds other files, {', '.join(others[:3])}; give a new folder as --output_dir")
 
 
 def _load_splits(settings: TrainSettings) -> Splits:
@@ -208,8 +231,11 @@ def _claim(settings: TrainSettings) -> Path:
             "repeat that command to resume it, or delete the folder to start afresh"
         )
     if is_first():
-        scratch.mkdir(parents=True, exist_ok=True)
-        mark.write_text(json.dumps(identity, indent=2), encoding="utf-8")
+        try:
+            scratch.mkdir(parents=True, exist_ok=True)
+            mark.write_text(json.dumps(identity, indent=2), encoding="utf-8")
+        except OSError as error:
+            raise ConfigError(f"{scratch}: cannot be written ({error.strerror}); give another --output_dir") from error
     return scratch
 
 

@@ -221,7 +221,9 @@ class _Record:
         line = next(self._lines)
         self.raw += line
         # Bytes that are no UTF-8 become surrogates, so that the row is reported instead of the file.
-        return line.removeprefix(codecs.BOM_UTF8 if self._lines.number == 1 else b"").decode("utf-8", errors="surrogateescape")
+        return line.removeprefix(codecs.BOM_UTF8 if self._lines.number == 1 else b"").decode(
+            "utf-8", errors="surrogateescape"
+        )
 
 
 @contextlib.contextmanager

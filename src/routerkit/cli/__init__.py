@@ -133,16 +133,17 @@ def _status_of(run: Callable[[], object]) -> int:
 
 
 def _open_closed_streams() -> None:
-    """A stream that the caller closed, as `<&-` does, is None here: nothing is read from it, what is written is lost."""
+    """A stream that the caller closed, as `<&-` does, is None: it reads as empty, and what is written to it is lost."""
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
-            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))
+            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115 - open as long as Python runs
 
 
 def _explained(error: OSError) -> str:
     """What the operating system refused, where no command says it better."""
-    where = "standard input or output" if error.filename is None else error.filename
-    return f"{where}: {error.strerror or error}; check the path, the rights to it and the room on the disk"
+    if error.filename is None:
+        return f"standard input or output failed ({error.strerror or error}); mend that, and call again"
+    return f"{error.filename}: {error.strerror}; check the path, the rights to it and the room on the disk"
 
 
 def _show(error: click.ClickException) -> None:
@@ -151,7 +152,9 @@ def _show(error: click.ClickException) -> None:
         error.show()  # the whole help
         return
     context = error.ctx if isinstance(error, click.UsageError) else None
-    complain(error.format_message() + _dash_hint(error) + (f" See: {context.command_path} --help" if context else ""))
+    text = error.format_message()
+    text = text if text.endswith((".", "?")) else f"{text}."
+    complain(text + _dash_hint(error) + (f" See: {context.command_path} --help" if context else ""))
 
 
 def _dash_hint(error: click.ClickException) -> str:

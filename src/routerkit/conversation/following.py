@@ -70,8 +70,13 @@ class Following:
         """Decide for several conversations; for `last` and `previous` in true batches.
 
         Raises:
-            InputError: if one of them has a last turn that cannot be classified.
+            InputError: naming the position of the first one whose last turn cannot be classified.
         """
+        for position, one in enumerate(conversations):
+            try:
+                self.router.check(one.query)
+            except InputError as error:
+                raise InputError(f"query {position} of the batch (counted from 0): {error}") from error
         if self.mode == "sticky":
             return [self.route(conversation, policy=policy) for conversation in conversations]
         return self.router.route_batch([self._text(one) for one in conversations], policy=policy)

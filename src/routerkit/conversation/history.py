@@ -36,4 +36,4 @@ class Conversation:
     @classmethod
     def of(cls, value: str | Conversation) -> Conversation:
         """A conversation, also if it is a single turn."""
-        return value if isinstance(value, cls) else cls((str(value),))
+        return value if isinstance(value, Conversation) else cls((value,))

@@ -1,4 +1,4 @@
-"""The sticky rule: a conditional logit with a dozen weights over the categories.
+"""The sticky rule: a conditional logit with fourteen weights over the categories.
 
 McFadden, "Conditional logit analysis of qualitative choice behavior" (1974). The weights stand for every router and any
 categories; `python -m routerkit_training.conversations --fit` fits them again.
@@ -30,6 +30,8 @@ FEATURES: dict[str, str] = {
     "keep": "the category is the topic's",
     "keep_content": "likewise, times the words of the turn that carry content: 0 to 1 for none to six",
     "keep_empty": "the topic's, and no word carries content",
+    "keep_long": "the topic's, times the words of the turn: 0 to 1 for none to twenty",
+    "keep_outside": "the topic's, times the out-of-domain score of the turn by itself",
     "keep_opens": "the topic's, and the turn begins like a continuation",
     "keep_refers": "the topic's, and a word stands for something said before",
     "keep_sure": "the topic's, times the highest probability of the turn by itself",
@@ -44,6 +46,7 @@ WEIGHTS_FILE = "weights.json"
 _LEAST = 0.005
 """Less counts as this: a category that neither text speaks for may not win because each text rules out the other's."""
 _FULL = 6
+_LONG = 20
 _SPEAKS = 3
 """Words of content from which a turn says by itself what it is about."""
 
@@ -115,6 +118,7 @@ def features(turn: Turn) -> Floats:
     linked = {earlier.category for earlier in spoken if cues.content & cues_of(earlier.text).content}
     known = {earlier.category for earlier in spoken}
     content = min(len(cues.content), _FULL) / _FULL
+    length = min(len(turn.text.split()), _LONG) / _LONG
     rows = []
     for name in turn.alone.probabilities:
         keep, general = name == topic, name == turn.general
@@ -125,6 +129,8 @@ def features(turn: Turn) -> Floats:
                 keep,
                 keep * content,
                 keep and not cues.content,
+                keep * length,
+                keep * (turn.alone.ood_score or 0.0),
                 keep and cues.opens,
                 keep and cues.refers,
                 keep * turn.alone.confidence,

@@ -46,7 +46,8 @@ def export_checkpoint(source: artefact.Artefact, target: str | Path) -> artefact
         # Half a router would be read as the source, and stand in the way of the next try.
         _empty(folder, made)
         if isinstance(error, OSError):
-            raise ConfigError(f"{folder}: cannot be written ({error.strerror or error}); give another folder") from error
+            reason = error.strerror or "copying failed"
+            raise ConfigError(f"{folder}: cannot be written ({reason}); check its rights and the disk") from error
         raise
 
 
@@ -61,7 +62,7 @@ def _write(source: artefact.Artefact, folder: Path) -> artefact.Artefact:
     shutil.copytree(source.path, folder, dirs_exist_ok=True)
     settings = json.loads((folder / artefact.CONFIG).read_text(encoding="utf-8"))
     weights = float_weights(source)
-    write_tensors(folder / artefact.WEIGHTS, weights, metadata={"format": "pt"})
+    save_file(weights, folder / artefact.WEIGHTS, metadata={"format": "pt"})
     outside = outside_head(source)
     if outside is not None:
         write_outside_head(folder, outside)
@@ -135,4 +136,4 @@ def read_outside_head(folder: Path) -> OutsideHead | None:
 
 def write_outside_head(folder: Path, head: OutsideHead) -> None:
     """Write the out-of-domain head of an artefact."""
-    write_tensors(folder / artefact.OUTSIDE_HEAD, {"weight": head.weight, "bias": np.array([head.bias], np.float32)})
+    save_file({"weight": head.weight, "bias": np.array([head.bias], np.float32)}, folder / artefact.OUTSIDE_HEAD)

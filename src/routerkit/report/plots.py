@@ -169,11 +169,13 @@ def threshold_curves(evaluation: Evaluation) -> str:
         parts.append(svg.curve(frame.points(pairs), f"curve {css}"))
         parts.append(svg.line((across, frame.y.start), (across, frame.y.end), "rule"))
         if served is not None:
-            side = ("end", -8) if used > 0.5 else ("", 8)
-            parts.append(svg.dot((across, frame.y.at(served)), css))
-            parts.append(
-                svg.text((across + side[1], frame.y.at(served) + 16), f"{served:.3f}", f"note strong {side[0]}")
-            )
+            height = frame.y.at(served)
+            # The curve falls: below it there is room on the left, above it on the right, up to the edges of the plot.
+            on_left = used > 0.5
+            below = height + 16 < frame.y.start if on_left else height - 16 < frame.y.end
+            at = (across + (-8 if on_left else 8), height + (16 if below else -8))
+            parts.append(svg.dot((across, height), css))
+            parts.append(svg.text(at, f"{served:.3f}", "note strong " + ("end" if on_left else "")))
     parts.append(svg.text((across, _TOP - 8), f"threshold {used:.2f}", "note mid"))
     served_recall = "none" if evaluation.recall is None else f"{evaluation.recall:.3f}"
     about = f"At the threshold {used:.2f} harm is {evaluation.harm:.3f} and recall {served_recall}."

@@ -85,3 +85,34 @@ def test_a_router_without_reference_rows_says_so(tiny_router: Router, tmp_path: 
     log = logged(tiny_router, tmp_path / "log.sqlite", shift=0.0)
     found = call("drift", "--log", log, "--reference", tiny_router.artefact.path, "--window", 100)
     assert "keeps no reference rows; leave out --reference" in found.error
+
+
+def test_a_picture_does_not_take_the_place_of_its_log(router: Router, tmp_path: Path) -> None:
+    log = logged(router, tmp_path / "log.sqlite", shift=0.0)
+    found = call("drift", "--log", log, "--window", 200, "--svg", log)
+    assert found.status == 1
+    assert "is the decision log and would be overwritten; give another --svg" in found.error
+    assert call("drift", "--log", log, "--window", 200).status == 0
+
+
+def test_what_was_found_is_told_even_if_the_picture_cannot_be_written(router: Router, tmp_path: Path) -> None:
+    log = logged(router, tmp_path / "log.sqlite", shift=0.0)
+    found = call("drift", "--log", log, "--window", 200, "--svg", tmp_path)
+    assert found.status == 1
+    assert found.stdout.startswith("no alarm")
+    assert "cannot be written" in found.error
+
+
+def test_a_configuration_without_a_reference_is_refused(tmp_path: Path) -> None:
+    found = call("drift", "--log", tmp_path / "log.sqlite", "--config", "offline")
+    assert found.status == 2
+    assert "--config is about the router of --reference" in found.error
+
+
+def test_a_router_that_decided_nothing_in_the_log_is_told_from_those_that_did(
+    router: Router, tiny_router_folder: Path, tmp_path: Path
+) -> None:
+    log = logged(router, tmp_path / "log.sqlite", shift=0.0)
+    found = call("drift", "--log", log, "--window", 200, "--reference", tiny_router_folder)
+    assert found.status == 1
+    assert f"it also has decisions of {router.artefact.digest[:12]}" in found.error

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import numpy as np
 import pytest
@@ -124,3 +124,38 @@ def test_a_folder_with_content_is_left_alone(int8_only: artefact.Artefact, tmp_p
 
 def test_an_empty_folder_will_do(int8_only: artefact.Artefact, tmp_path: Path) -> None:
     assert export_checkpoint(int8_only, str(tmp_path)).path == tmp_path
+
+
+@pytest.mark.parametrize("made", [True, False])
+def test_what_was_written_before_an_interruption_is_taken_away(
+    int8_only: artefact.Artefact, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, made: bool
+) -> None:
+    def interrupted(*_: object, **__: object) -> NoReturn:
+        raise KeyboardInterrupt
+
+    target = tmp_path / "full"
+    if made:
+        target.mkdir()
+    with monkeypatch.context() as patch:
+        patch.setattr("routerkit.export.checkpoint.write_graph", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            export_checkpoint(int8_only, target)
+    assert target.exists() == made
+    assert export_checkpoint(int8_only, target).path == target
+
+
+def test_a_full_disk_is_explained(
+    int8_only: artefact.Artefact, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> NoReturn:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("routerkit.export.checkpoint.write_graph", full)
+    with pytest.raises(ConfigError, match=r"full: cannot be written \(No space left on device\)"):
+        export_checkpoint(int8_only, tmp_path / "full")
+
+
+def test_other_accounts_may_read_what_was_exported(int8_only: artefact.Artefact, tmp_path: Path) -> None:
+    full = export_checkpoint(int8_only, tmp_path / "full")
+    expected = (full.path / artefact.MANIFEST).stat().st_mode
+    assert {(full.path / name).stat().st_mode for name in full.manifest.files} == {expected}

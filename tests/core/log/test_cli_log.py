@@ -10,7 +10,7 @@ import sys
 import time
 from contextlib import closing
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
@@ -20,9 +20,6 @@ from routerkit.observation import Failure
 from routerkit.rows import read_rows
 from tests.cli import call
 from tests.core.log.support import observation, written
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 @pytest.fixture
@@ -198,3 +195,18 @@ def _listens(terminal: int) -> bool:
     import termios
 
     return not termios.tcgetattr(terminal)[3] & termios.ICANON
+
+
+def test_an_export_does_not_take_the_place_of_its_log(log: Path) -> None:
+    before = log.read_bytes()
+    found = call("log", "export", "--log", log, "--output-file", log.parent / "." / log.name)
+    assert found.status == 1
+    assert "is the decision log and would be overwritten; give another --output-file" in found.error
+    assert log.read_bytes() == before
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs the device that is always full")
+def test_an_export_onto_a_full_disk_is_an_error_of_one_line(log: Path) -> None:
+    found = call("log", "export", "--log", log, "--output-file", "/dev/full")
+    assert found.status == 1
+    assert "/dev/full: cannot be written (No space left on device)" in found.error

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree
@@ -9,6 +10,7 @@ import pytest
 
 from routerkit.errors import DataError
 from routerkit.evaluation import Evaluation, evaluate
+from routerkit.report import plots
 from routerkit.report.breakdown import Groups
 from routerkit.report.page import Report, render_page, write_page
 from routerkit.report.summary import Baseline, Baselines, summarise
@@ -228,3 +230,16 @@ def test_a_file_that_cannot_be_written_is_named(suspicious: Router, mixed: Evalu
     )
     with pytest.raises(DataError, match="cannot be written"):
         write_page(report, tmp_path)
+
+
+@pytest.mark.parametrize("threshold", [0.02, 0.4, 0.6, 0.99])
+def test_the_figures_at_the_threshold_do_not_stand_on_the_numbers_of_the_axis(
+    mixed: Evaluation, threshold: float
+) -> None:
+    harmless = [replace(decision, route="general", reason="low_confidence") for decision in mixed.decisions]
+    policy = mixed.policy.model_copy(update={"confidence_threshold": threshold})
+    drawing = plots.threshold_curves(replace(mixed, decisions=harmless, policy=policy))
+    texts = [element for element in ElementTree.fromstring(drawing).iter() if element.tag == "text"]
+    axis = {float(element.attrib["y"]) for element in texts if "tick mid" in element.attrib["class"]}
+    (harm,) = [element for element in texts if element.text == "0.000" and float(element.attrib["y"]) > 172]
+    assert all(abs(float(harm.attrib["y"]) - y) >= 12 for y in axis)

@@ -263,6 +263,11 @@ def test_one_faulty_input_of_a_batch_fails_alone_if_exceptions_are_returned(load
     good, bad = asyncio.run(chat.abatch(["hello", too_long], return_exceptions=True))
     assert good.text == chat.invoke("hello").text
     assert isinstance(bad, SpecialistError)
+    nonsense: Any = 5
+    good, bad = chat.batch(["hello", nonsense], return_exceptions=True)
+    assert (good.text, type(bad)) == (chat.invoke("hello").text, ValueError)
+    good, bad = asyncio.run(chat.abatch(["hello", nonsense], return_exceptions=True))
+    assert (good.text, type(bad)) == (chat.invoke("hello").text, ValueError)
 
 
 def test_concurrent_callers_get_what_they_would_get_alone(load: Load) -> None:
@@ -298,6 +303,7 @@ def test_settings_of_a_call_win_and_unknown_ones_are_refused(load: Load) -> None
     assert chat.invoke("hello", max_new_tokens=3).usage_metadata["output_tokens"] == 3
     assert chat.invoke("hello", max_tokens=2).usage_metadata["output_tokens"] == 2
     assert chat.bind(max_tokens=2).invoke("hello").usage_metadata["output_tokens"] == 2
+    assert chat.invoke("hello", max_tokens=None, temperature=None, stop=None).text == chat.invoke("hello").text
     with pytest.raises(ConfigError, match="unknown key 'temprature'; did you mean 'temperature'"):
         chat.invoke("hello", temprature=1)
 

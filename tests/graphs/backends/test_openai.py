@@ -100,6 +100,13 @@ def test_the_hosted_service_gets_its_key_and_the_newer_name_of_the_limit(monkeyp
     assert "secret" not in repr(chat)
 
 
+def test_two_servers_with_one_model_name_have_a_place_of_their_own_in_a_cache() -> None:
+    specs = [OpenAISpecialist(backend="openai", model="m", base_url=f"http://127.0.0.1:{port}/v1") for port in (1, 2)]
+    first, second = (openai.load("math", spec) for spec in specs)
+    assert first._get_llm_string() != second._get_llm_string()
+    assert first._get_llm_string() == openai.load("math", specs[0])._get_llm_string()
+
+
 def test_a_missing_library_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(errors, "find_spec", lambda name: None)
     with pytest.raises(MissingExtraError, match=r'pip install "routerkit\[openai\]"'):

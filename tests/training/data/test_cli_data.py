@@ -155,3 +155,25 @@ def test_a_missing_file_is_named(tmp_path: Path, command: str) -> None:
 def test_listing_the_commands_loads_no_heavy_library() -> None:
     assert set(data.commands) == {"validate", "dedupe", "split", "probe", "label-errors", "report", "fetch"}
     assert not loaded_by("import routerkit_training.data.cli") & {"torch", "sklearn", "scipy", "datasets", "pandas"}
+
+
+def test_validate_goes_on_after_a_file_that_cannot_be_read(tmp_path: Path, file: Path) -> None:
+    found = call("data", "validate", tmp_path / "gone.jsonl", file)
+    assert found.status == 1
+    first, second = found.stderr.splitlines()
+    assert first.startswith(f"error: {tmp_path / 'gone.jsonl'}: cannot be read")
+    assert second == f"{file}: 60 rows, 0 faulty, 0 repeated"
+
+
+def test_validate_asks_for_labels_where_none_are_named(file: Path) -> None:
+    found = call("data", "validate", file, "--categories", " ,")
+    assert found.status == 2
+    assert "--categories: names no label" in found.error
+
+
+def test_two_outputs_do_not_share_a_file(tmp_path: Path, file: Path) -> None:
+    output = tmp_path / "out.jsonl"
+    found = call("data", "dedupe", file, "--output-file", output, "--dropped-file", output)
+    assert found.status == 1
+    assert "is named for two outputs" in found.error
+    assert not output.exists()

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from routerkit.cli.output import complain, note
-from routerkit.errors import require
+from routerkit.errors import DataError, require
 from routerkit.spec import parse
 from routerkit_training.data import NEAR
 from routerkit_training.data.files import DataRow, labelled, read_data, refuse_overwriting, write_data
@@ -35,10 +35,17 @@ def validate(files: tuple[Path, ...], categories: str | None) -> int:
     """Print every faulty row of FILES with its line number; the exit status is 1 if there is one."""
     from routerkit_training.data.validate import validate as check
 
-    allowed = [name.strip() for name in categories.split(",")] if categories else None
+    allowed = None if categories is None else [name.strip() for name in categories.split(",") if name.strip()]
+    if allowed == []:
+        raise click.BadParameter("names no label; leave it out to allow any", param_hint="--categories")
     faulty = 0
     for path in files:
-        found = check(path, allowed)
+        try:
+            found = check(path, allowed)
+        except DataError as error:  # the other files are checked all the same
+            complain(str(error))
+            faulty += 1
+            continue
         for fault in found.faults:
             complain(str(fault))
         faulty += len(found.faults)

@@ -79,12 +79,16 @@ def write_data(path: Path, rows: Iterable[Mapping[str, object]]) -> None:
 
 
 def refuse_overwriting(inputs: Iterable[Path], outputs: Iterable[Path]) -> None:
-    """Check that no output is one of the inputs.
+    """Check that no output is one of the inputs, or another output.
 
     Raises:
         DataError: naming the file that would be lost.
     """
     taken = {path.resolve() for path in inputs}
+    written: set[Path] = set()
     for path in outputs:
         if path.resolve() in taken:
             raise DataError(path, None, "is an input file and would be overwritten; choose another output")
+        if path.resolve() in written:
+            raise DataError(path, None, "is named for two outputs; give each a file of its own")
+        written.add(path.resolve())

@@ -16,7 +16,6 @@ from langchain_core.runnables.config import get_config_list
 from pydantic import ConfigDict, Field, PrivateAttr
 
 from routerkit.config import GenerationConfig
-from routerkit.errors import RouterkitError
 from routerkit.spec import parse
 from routerkit_graphs.backends.huggingface import streaming
 from routerkit_graphs.backends.huggingface.generation import Job
@@ -83,10 +82,9 @@ class ChatLocalModel(BaseChatModel):
         configs = get_config_list(config, len(inputs))
         try:
             ready = self._answer_together(inputs, configs, **kwargs)
-        except RouterkitError:
+        except Exception:  # whatever is wrong with one of them: alone, only those at fault fail
             if not return_exceptions:
                 raise
-            # Alone, only those at fault fail.
             return super().batch(inputs, config, return_exceptions=True, **kwargs)
         return [model.invoke(i, c, **kwargs) for model, i, c in zip(ready, inputs, configs, strict=True)]
 
@@ -102,7 +100,7 @@ class ChatLocalModel(BaseChatModel):
         configs = get_config_list(config, len(inputs))
         try:
             ready = await asyncio.to_thread(self._answer_together, inputs, configs, **kwargs)
-        except RouterkitError:
+        except Exception:  # as above
             if not return_exceptions:
                 raise
             return await super().abatch(inputs, config, return_exceptions=True, **kwargs)
@@ -172,6 +170,8 @@ class ChatLocalModel(BaseChatModel):
     def _job(
         self, conversations: Sequence[Sequence[BaseMessage]], stop: list[str] | None, given: dict[str, Any]
     ) -> Job:
+        # LangChain's way to leave a setting as it is.
+        given = {name: value for name, value in given.items() if value is not None}
         if "max_tokens" in given:
             given = {"max_new_tokens": given["max_tokens"], **given}
             del given["max_tokens"]
