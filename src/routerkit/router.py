@@ -146,14 +146,13 @@ class Router:
             InputError: naming the position of the first query that cannot be classified.
         """
         policy = policy or self.policy
-        checked = self._checked(queries)
-        token_ids = self._tokenizer.encode_batch(checked)
+        token_ids = self._tokenizer.encode_batch(self._checked(queries))
         groups = list(equal_length_batches(token_ids))
         found = self._predict(token_ids, groups)
         # Neighbours may move a probability by a rounding: where that could matter, the query alone decides.
         companions = (position for group in groups if len(group) > 1 for position in group)
         found |= self._predict(token_ids, [[one] for one in companions if is_near_border(found[one], policy)])
-        return [policy.decide(found[position]) for position in range(len(checked))]
+        return [policy.decide(found[position]) for position in range(len(token_ids))]
 
     async def aroute_query(self, query: str, *, policy: ThresholdPolicy | None = None) -> Decision:
         """`route_query` in one of a few worker threads, so that an event loop stays free.

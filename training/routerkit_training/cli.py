@@ -130,7 +130,13 @@ def _announce(packed: Artefact) -> None:
 @click.option("--train-data", type=_FILE, required=True, help="JSONL rows to learn from.")
 @_training_options
 @click.option("--folds", default=3, show_default=True, help="Routers to train, each on other sources.")
-@click.option("--most-per-source", default=MOST_PER_SOURCE, show_default=True, help="Most rows scored of one source.")
+@click.option(
+    "--most-per-source",
+    type=click.IntRange(min=1),
+    default=MOST_PER_SOURCE,
+    show_default=True,
+    help="Most rows scored of one source.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print every figure as JSON.")
 def cross_validate(folds: int, most_per_source: int, as_json: bool, **options: object) -> None:
     """Measure a recipe on sources that it never saw.

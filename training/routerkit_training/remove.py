@@ -14,11 +14,11 @@ from routerkit.policy import default_fallback
 from routerkit.store import open_artefact
 from routerkit.tokenization import QueryTokenizer
 from routerkit_training.encoder import load_router, with_labels
+from routerkit_training.output import check_output
 from routerkit_training.packing import Facts, pack
 from routerkit_training.reference import read_reference, write_reference
 from routerkit_training.settings import TrainSettings
 from routerkit_training.splits import Splits
-from routerkit_training.train import check_output
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

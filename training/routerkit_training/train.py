@@ -21,6 +21,7 @@ from routerkit_training.encoder import load_encoder, load_router
 from routerkit_training.extend import continue_from
 from routerkit_training.fine_tune import fine_tune
 from routerkit_training.new_head import believe, imprint, place_border
+from routerkit_training.output import SCRATCH, check_output
 from routerkit_training.packing import pack
 from routerkit_training.predictions import read_predictions
 from routerkit_training.recording import record_data, record_facts
@@ -41,21 +42,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-_SCRATCH = "checkpoints"
 _RUN = "run.json"
-_LEFT_BEHIND = {
-    _SCRATCH,
-    "search",
-    artefact.CONFIG,
-    artefact.WEIGHTS,
-    artefact.TOKENIZER,
-    "tokenizer_config.json",
-    artefact.REFERENCE,
-    artefact.OUTSIDE_HEAD,
-    artefact.RANGES,
-    "onnx",
-}
-"""What an interrupted run leaves in its folder."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,23 +145,6 @@ def restore(settings: TrainSettings) -> Learnt:
     return Learnt(encoder, tokenizer, splits, facts, unseen)
 
 
-def check_output(folder: Path) -> None:
-    """Check that a router may be written into a folder.
-
-    Raises:
-        ConfigError: if it is a file, or holds a router or anything that no interrupted run leaves behind: its README
-            would be written over, and every other file would become a part of the router.
-    """
-    if folder.exists() and not folder.is_dir():
-        raise ConfigError(f"{folder}: is a file; give a folder as --output_dir")
-    if (folder / artefact.MANIFEST).exists():
-        raise ConfigError(f"{folder}: holds a router already; give another --output_dir, or delete this one")
-    names = {path.name for path in folder.iterdir()} if folder.exists() else set()
-    others = sorted(name for name in names - _LEFT_BEHIND if not name.startswith("."))
-    if others:
-        raise ConfigError(f"{folder}: holds other files, {', '.join(others[:3])}; give a new folder as --output_dir")
-
-
 def _load_splits(settings: TrainSettings) -> Splits:
     train = read_rows(settings.train_data)
     validation = read_rows(settings.val_data) if settings.val_data else None
@@ -220,7 +190,7 @@ def _max_tokens(settings: TrainSettings, encoder: Encoder) -> int:
 
 def _claim(settings: TrainSettings) -> Path:
     """The folder of checkpoints; refused if it belongs to a run with other settings or data."""
-    scratch = settings.output_dir / _SCRATCH
+    scratch = settings.output_dir / SCRATCH
     mark = scratch / _RUN
     identity = describe_run(settings)
     # A run that failed before its first epoch ended, over a wrong name for instance, left nothing to protect.

@@ -44,8 +44,6 @@ _RETURNS = re.compile(
     r"about the|the \w+ (?:one|question|thing))\b"
 )
 _WORD = re.compile(r"[a-z0-9]+(?:'[a-z]+)?")
-_STEM = 5
-"""Letters of a word that are compared: `integral` and `integrals` are one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,14 +51,14 @@ class Cues:
     """The cues in one turn.
 
     Attributes:
-        content: beginnings of the words that carry content, each once.
+        content: different words that carry content.
         is_talk: nothing but thanks, a greeting or a short remark.
         opens: begins like a continuation, such as `and`, `what if`, `why`.
         refers: has a word that stands for something else, such as `it`, `the second`, `instead`.
         returns: speaks of something earlier, such as `back to`, `the first question`.
     """
 
-    content: frozenset[str]
+    content: int
     is_talk: bool
     opens: bool
     refers: bool
@@ -74,7 +72,7 @@ def cues_of(text: str) -> Cues:
     words = _WORD.findall(lowered)
     content = {word for word in words if word not in _FUNCTION_WORDS and word.replace("'", "") not in _FUNCTION_WORDS}
     return Cues(
-        content=frozenset(word[:_STEM] for word in content - _TALK),
+        content=len(content - _TALK),
         is_talk=_is_talk(words, lowered),
         opens=_OPENS.match(lowered) is not None,
         refers=_REFERS.search(lowered) is not None,

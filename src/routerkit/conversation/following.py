@@ -40,13 +40,16 @@ class Following:
         router: classifies the texts.
         mode: see `Mode`.
         weights: of the sticky rule, in the order of `rule.FEATURES`; those that ship with routerkit unless given.
+        memory: texts whose beliefs are kept.
     """
 
-    def __init__(self, router: Router, mode: Mode = "last", *, weights: Floats | None = None) -> None:
+    def __init__(
+        self, router: Router, mode: Mode = "last", *, weights: Floats | None = None, memory: int = _KEPT_TEXTS
+    ) -> None:
         self.mode = mode
         self.router = router
         self._weights = shipped_weights() if weights is None and mode == "sticky" else weights
-        self._remembered = lru_cache(maxsize=_KEPT_TEXTS)(router.classify)
+        self._remembered = lru_cache(maxsize=memory)(router.classify)
 
     def with_weights(self, weights: Floats) -> Following:
         """The sticky policy with other weights, and the same memory of texts."""

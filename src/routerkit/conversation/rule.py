@@ -1,4 +1,4 @@
-"""The sticky rule: a conditional logit with fourteen weights over the categories.
+"""The sticky rule: a conditional logit with a dozen weights over the categories.
 
 McFadden, "Conditional logit analysis of qualitative choice behavior" (1974). The weights stand for every router and any
 categories; `python -m routerkit_training.conversations --fit` fits them again.
@@ -29,13 +29,11 @@ FEATURES: dict[str, str] = {
     "together": "log probability of the category, for the turn behind the one that it may follow",
     "keep": "the category is the topic's",
     "keep_content": "likewise, times the words of the turn that carry content: 0 to 1 for none to six",
-    "keep_empty": "the topic's, and no word carries content",
     "keep_long": "the topic's, times the words of the turn: 0 to 1 for none to twenty",
     "keep_outside": "the topic's, times the out-of-domain score of the turn by itself",
     "keep_opens": "the topic's, and the turn begins like a continuation",
     "keep_refers": "the topic's, and a word stands for something said before",
     "keep_sure": "the topic's, times the highest probability of the turn by itself",
-    "link": "the turn shares a word of content with an earlier turn of this category",
     "back": "the turn speaks of something earlier, and an earlier topic had this category",
     "talk": "the category is the general model's, and the turn is thanks, a greeting or a short remark",
     "leave": "the category is the general model's, and the topic's is another",
@@ -86,7 +84,7 @@ def topic_of(past: Sequence[Past]) -> Topic | None:
         return None
     latest = spoken[0]
     of_topic = (turn for turn in spoken if turn.category == latest.category)
-    speaking = (turn for turn in of_topic if len(cues_of(turn.text).content) >= _SPEAKS)
+    speaking = (turn for turn in of_topic if cues_of(turn.text).content >= _SPEAKS)
     return Topic(latest, next(speaking, latest))
 
 
@@ -115,9 +113,8 @@ def features(turn: Turn) -> Floats:
     """Evidence for every category, shape (categories, features), in the orders of `alone` and `FEATURES`."""
     cues, topic = cues_of(turn.text), turn.topic.turn.category
     spoken = [earlier for earlier in turn.past if not cues_of(earlier.text).is_talk]
-    linked = {earlier.category for earlier in spoken if cues.content & cues_of(earlier.text).content}
     known = {earlier.category for earlier in spoken}
-    content = min(len(cues.content), _FULL) / _FULL
+    content = min(cues.content, _FULL) / _FULL
     length = min(len(turn.text.split()), _LONG) / _LONG
     rows = []
     for name in turn.alone.probabilities:
@@ -128,13 +125,11 @@ def features(turn: Turn) -> Floats:
                 np.log(max(turn.together.probabilities[name], _LEAST)),
                 keep,
                 keep * content,
-                keep and not cues.content,
                 keep * length,
                 keep * (turn.alone.ood_score or 0.0),
                 keep and cues.opens,
                 keep and cues.refers,
                 keep * turn.alone.confidence,
-                name in linked,
                 cues.returns and name in known and not keep,
                 general and cues.is_talk,
                 general and not keep,

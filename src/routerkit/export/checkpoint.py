@@ -42,8 +42,7 @@ def export_checkpoint(source: artefact.Artefact, target: str | Path) -> artefact
     made = not folder.exists()
     try:
         return _write(source, folder)
-    except BaseException as error:
-        # Half a router would be read as the source, and stand in the way of the next try.
+    except BaseException as error:  # half a router would be read as its source, and stand in the way of the next try
         _empty(folder, made)
         if isinstance(error, OSError):
             reason = error.strerror or "copying failed"

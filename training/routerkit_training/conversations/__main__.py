@@ -17,7 +17,7 @@ from routerkit.conversation.following import Following
 from routerkit.conversation.rule import FEATURES, WEIGHTS_FILE
 from routerkit.router import Router
 from routerkit_training.conversations import Part, read_conversations
-from routerkit_training.conversations.fitting import fit, table
+from routerkit_training.conversations.fitting import MEMORY, fit, table
 
 FOLDS = 10
 
@@ -39,7 +39,7 @@ def main(part: str, source: str, refit: bool) -> None:
 
 
 def _write(router: Router) -> None:
-    weights = fit(Following(router), read_conversations("dev"))
+    weights = fit(Following(router, memory=MEMORY), read_conversations("dev"))
     content = {
         "router": router.artefact.manifest.name,
         "digest": router.artefact.digest,

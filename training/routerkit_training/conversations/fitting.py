@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 PENALTY = 3.0
 """Strength of the pull of all weights towards zero; a value of plain size, not searched."""
 
+MEMORY = 100_000
+"""Texts whose beliefs are kept while weights are fitted: every turn is looked at again and again."""
+
 _ROUNDS = 2
 _RESAMPLES = 2_000
 
@@ -110,7 +113,7 @@ def table(router: Router, conversations: Sequence[LabelledConversation], folds: 
     lines = [f"{'':26}{'category right':36}route right"]
     for mode in modes:
         if mode == "sticky" and folds:
-            scored = cross_validated(Following(router), conversations, folds)
+            scored = cross_validated(Following(router, memory=MEMORY), conversations, folds)
         else:
             scored = score(Following(router, mode), conversations)
         for name, chosen in _groups(scored).items():
