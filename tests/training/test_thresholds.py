@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from routerkit_training.thresholds import LEAST_THRESHOLD, choose_by_category, choose_threshold
+from routerkit_training.thresholds import LEAST_THRESHOLD, Harms, by_category, choose_threshold
 
 
 def _graded(n: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -60,7 +60,7 @@ def test_every_category_keeps_the_target_among_the_queries_that_look_like_it() -
     confidence, harmful = _graded(8_000)
     found = np.array(["easy", "hard"])[np.arange(8_000) % 2]
     harmful = harmful & (found == "hard")  # the easy one is always right
-    chosen = choose_by_category(confidence, harmful, found, 0.05)
+    chosen = by_category([Harms(found, confidence, harmful)], 0.05, "general")
     assert chosen["easy"].value == LEAST_THRESHOLD
     assert chosen["hard"].value > choose_threshold(confidence, harmful, 0.05).value
     for name, one in chosen.items():
@@ -68,3 +68,8 @@ def test_every_category_keeps_the_target_among_the_queries_that_look_like_it() -
         assert one.meets_target
         assert float((harmful[found == name] & sent).mean()) == pytest.approx(one.harm)
         assert one.harm <= 0.05
+
+
+def test_a_category_that_only_one_kind_of_rows_looks_like_gets_its_threshold_from_there() -> None:
+    kinds = [Harms(np.full(500, name), *_graded(500, seed)) for seed, name in enumerate(("math", "general", "code"))]
+    assert set(by_category(kinds, 0.2, "general")) == {"math", "code"}

@@ -27,10 +27,10 @@ from routerkit_training.calibrate import Predicted, fit_temperature
 from routerkit_training.card import write_card
 from routerkit_training.outside import FALSE_ALARMS, MIN_OUTSIDE_ROWS, fit_outside_head
 from routerkit_training.rounding import compare, numpy_weights, sample_ranges
-from routerkit_training.thresholds import Threshold, choose_by_category, choose_threshold
+from routerkit_training.thresholds import Harms, by_category, promised, strictest
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -102,7 +102,10 @@ def pack(
     served, graphs = _judged(folder, _write_int8(folder, encoder, settings, token_ids), exact, temperature)
     kinds = [Predicted.of(sample, served, facts.categories), *others]
     temperature = fit_temperature(kinds)
-    threshold, single = fit_thresholds(kinds, temperature, facts)
+    beliefs = [(kind, softmax(kind.logits, temperature)) for kind in kinds]
+    harms = [Harms.of(kind, shares, facts.categories, facts.fallback) for kind, shares in beliefs]
+    threshold = strictest([harm.threshold(facts.target_harm) for harm in harms])
+    single = by_category(harms, facts.target_harm, facts.fallback) if facts.per_category else {}
     manifest = Manifest(
         routerkit_version=__version__,
         name=facts.name,
@@ -115,45 +118,10 @@ def pack(
         graphs=graphs,
         base_model=facts.base_model,
         data=facts.data,
-        training={**facts.training, "threshold": _promised(threshold, single, facts)},
+        training={**facts.training, "threshold": promised(threshold, single, facts.target_harm)},
     )
     packed = with_outside_threshold(artefact.write_manifest(folder, manifest), splits.validation)
     return with_figures(packed, splits.validation + splits.outside_validation)
-
-
-def fit_thresholds(
-    kinds: Sequence[Predicted], temperature: float, facts: Facts
-) -> tuple[Threshold, dict[str, Threshold]]:
-    """The automatic threshold, and those of single categories if they are wanted; each keeps its target on every kind.
-
-    A query routed to the fallback harms nobody. See `choose_threshold` and `choose_by_category`.
-    """
-    common: list[Threshold] = []
-    single: dict[str, Threshold] = {}
-    for kind in kinds:
-        probabilities = softmax(kind.logits, temperature)
-        confidence = probabilities.max(axis=1)
-        found = [facts.categories[index] for index in probabilities.argmax(axis=1)]
-        harmful = np.array(
-            [name not in {facts.fallback, row.category, *row.also} for name, row in zip(found, kind.rows, strict=True)]
-        )
-        common.append(choose_threshold(confidence, harmful, facts.target_harm))
-        if facts.per_category:
-            for name, one in choose_by_category(confidence, harmful, np.array(found), facts.target_harm).items():
-                if name != facts.fallback:
-                    single[name] = max(single.get(name, one), one, key=_value)
-    return max(common, key=_value), single
-
-
-def _value(threshold: Threshold) -> float:
-    return threshold.value
-
-
-def _promised(threshold: Threshold, single: Mapping[str, Threshold], facts: Facts) -> dict[str, Any]:
-    promised = {**dataclasses.asdict(threshold), "target_harm": facts.target_harm}
-    if single:
-        promised["by_category"] = {name: dataclasses.asdict(one) for name, one in single.items()}
-    return promised
 
 
 def with_outside_threshold(packed: artefact.Artefact, validation: Sequence[Row]) -> artefact.Artefact:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy.stats import beta
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from numpy.typing import NDArray
+
+    from routerkit_training.calibrate import Predicted
 
 LEAST_THRESHOLD = 0.5
 """Below it the router is more likely wrong than right, whatever the target allows."""
@@ -59,24 +63,56 @@ def choose_threshold(confidence: NDArray[np.float64], harmful: NDArray[np.bool_]
     return next((candidate for candidate in observed if candidate.harm <= target), observed[-1])
 
 
-def choose_by_category(
-    confidence: NDArray[np.float64], harmful: NDArray[np.bool_], found: NDArray[np.str_], target: float
-) -> dict[str, Threshold]:
-    """A threshold for each most probable category, so that no specialist gets more strangers than the target says.
+@dataclass(frozen=True, slots=True)
+class Harms:
+    """What sending rows of one kind to their most probable category would do.
+
+    Attributes:
+        found: shape (n,), the most probable category.
+        confidence: shape (n,), its probability.
+        harmful: shape (n,), whether its specialist would be wrong for the row; the fallback never is.
+    """
+
+    found: NDArray[np.str_]
+    confidence: NDArray[np.float64]
+    harmful: NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, kind: Predicted, probabilities: NDArray[np.float64], categories: Sequence[str], fallback: str) -> Harms:
+        """Those of rows whose probabilities, shape (n, n_categories), are in the order of `categories`."""
+        found = np.array(categories)[probabilities.argmax(axis=1)]
+        harmful = [
+            name not in {fallback, row.category, *row.also} for name, row in zip(found.tolist(), kind.rows, strict=True)
+        ]
+        return cls(found, probabilities.max(axis=1), np.array(harmful))
+
+    def threshold(self, target: float, category: str | None = None) -> Threshold | None:
+        """`choose_threshold` on all rows, or on those that look like one category; None if there are none."""
+        chosen = np.full(len(self.found), True) if category is None else self.found == category
+        return choose_threshold(self.confidence[chosen], self.harmful[chosen], target) if chosen.any() else None
+
+
+def by_category(kinds: Sequence[Harms], target: float, fallback: str) -> dict[str, Threshold]:
+    """A threshold for each specialist, so that none gets more strangers than the target says, on any kind of rows.
 
     Of the queries that look like its category, at most `target` go to a specialist wrongly, so of all queries no more
     do. The 95 % hold for each category by itself. With a confidence that is right in every category, one threshold for
     all sends more queries to their specialists at the same harm (Chow, "On optimum recognition error and reject
     tradeoff", 1970); this is for those who must promise something about every single specialist.
-
-    Args:
-        confidence: shape (n,), of rows that training did not see.
-        harmful: shape (n,), whether sending the row to its most probable category's specialist would be wrong.
-        found: shape (n,), the most probable category.
-        target: largest harm wanted, in (0, 1).
     """
-    groups = {str(name): found == name for name in np.unique(found)}
-    return {name: choose_threshold(confidence[rows], harmful[rows], target) for name, rows in groups.items()}
+    names = sorted({name for kind in kinds for name in kind.found.tolist()} - {fallback})
+    return {name: strictest([kind.threshold(target, name) for kind in kinds]) for name in names}
+
+
+def strictest(thresholds: Sequence[Threshold | None]) -> Threshold:
+    """The highest of several thresholds, which keeps the promises of all."""
+    return max((found for found in thresholds if found is not None), key=lambda found: found.value)
+
+
+def promised(common: Threshold, single: Mapping[str, Threshold], target: float) -> dict[str, Any]:
+    """What the manifest says of the thresholds."""
+    found = {**asdict(common), "target_harm": target}
+    return {**found, "by_category": {name: asdict(one) for name, one in single.items()}} if single else found
 
 
 def _at(value: float, confidence: NDArray[np.float64], harmful: NDArray[np.bool_], target: float) -> Threshold:
