@@ -27,7 +27,7 @@ from routerkit_training.calibrate import Predicted, fit_temperature
 from routerkit_training.card import write_card
 from routerkit_training.outside import FALSE_ALARMS, MIN_OUTSIDE_ROWS, fit_outside_head
 from routerkit_training.rounding import compare, numpy_weights, sample_ranges
-from routerkit_training.thresholds import Harms, by_category, promised, strictest
+from routerkit_training.thresholds import Harms, Threshold, by_category, promised, strictest
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -102,10 +102,7 @@ def pack(
     served, graphs = _judged(folder, _write_int8(folder, encoder, settings, token_ids), exact, temperature)
     kinds = [Predicted.of(sample, served, facts.categories), *others]
     temperature = fit_temperature(kinds)
-    beliefs = [(kind, softmax(kind.logits, temperature)) for kind in kinds]
-    harms = [Harms.of(kind, shares, facts.categories, facts.fallback) for kind, shares in beliefs]
-    threshold = strictest([harm.threshold(facts.target_harm) for harm in harms])
-    single = by_category(harms, facts.target_harm, facts.fallback) if facts.per_category else {}
+    threshold, single = _thresholds(kinds, temperature, facts)
     manifest = Manifest(
         routerkit_version=__version__,
         name=facts.name,
@@ -122,6 +119,14 @@ def pack(
     )
     packed = with_outside_threshold(artefact.write_manifest(folder, manifest), splits.validation)
     return with_figures(packed, splits.validation + splits.outside_validation)
+
+
+def _thresholds(kinds: Sequence[Predicted], temperature: float, facts: Facts) -> tuple[Threshold, dict[str, Threshold]]:
+    """The automatic threshold, and those of single categories if wanted; each keeps its target on every kind."""
+    beliefs = [(kind, softmax(kind.logits, temperature)) for kind in kinds]
+    harms = [Harms.of(kind, shares, facts.categories, facts.fallback) for kind, shares in beliefs]
+    common = strictest([harm.threshold(facts.target_harm) for harm in harms])
+    return common, by_category(harms, facts.target_harm, facts.fallback) if facts.per_category else {}
 
 
 def with_outside_threshold(packed: artefact.Artefact, validation: Sequence[Row]) -> artefact.Artefact:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import socket
 from typing import TYPE_CHECKING, Any
 
 import huggingface_hub.constants
@@ -180,3 +181,12 @@ def test_missing_libraries_name_the_extra_in_the_graphs_error(
         huggingface.load("math", HuggingFaceSpecialist(model=str(llama)))
     with pytest.raises(SpecialistError, match=r"the general model failed, MissingExtraError: .*routerkit\[local\]"):
         graph.invoke({"messages": "hello"})
+
+
+def test_a_hub_that_refuses_connections_is_one_error_with_the_next_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", False)
+    with socket.socket() as unused:  # bound and not listening: connections are refused, and nobody else gets the port
+        unused.bind(("127.0.0.1", 0))
+        monkeypatch.setattr(huggingface_hub.constants, "ENDPOINT", f"http://127.0.0.1:{unused.getsockname()[1]}")
+        with pytest.raises(SpecialistError, match=r"hub cannot be reached .*refused.*check the name"):
+            sources.find("math", "owner/name", "auto")

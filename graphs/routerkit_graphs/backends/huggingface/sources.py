@@ -94,6 +94,7 @@ def _folder(category: str, path: Path, dtype: str) -> Source:
 
 
 def _hub(category: str, model: str, dtype: str) -> Source:
+    from httpx import HTTPError
     from huggingface_hub import HfApi
     from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
 
@@ -106,7 +107,7 @@ def _hub(category: str, model: str, dtype: str) -> Source:
             hub.auth_check(name)
     except HfHubHTTPError as error:
         raise SpecialistError(category, refusal(model, error)) from error
-    except (OSError, OfflineModeIsEnabled) as error:
+    except (OSError, HTTPError, OfflineModeIsEnabled) as error:
         return _cached(category, model, dtype, error)
     sizes = {file.rfilename: file.size or 0 for file in info.siblings or []}
     sizes = {name: size for name, size in sizes.items() if "/" not in name and name.endswith(".safetensors")}
