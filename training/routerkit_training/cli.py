@@ -49,7 +49,7 @@ _TRAINING_OPTIONS = (
     click.option("--weight-decay", default=_DEFAULT["weight_decay"], show_default=True, help="Of AdamW."),
     click.option("--label-smoothing", type=float, show_default=_usual("label_smoothing"), help="In [0, 1)."),
     click.option("--target-harm", default=_DEFAULT["target_harm"], show_default=True, help="Most queries misrouted."),
-    click.option("--per-category", is_flag=True, default=False, help="The same for the queries of every single specialist."),
+    click.option("--per-category", is_flag=True, default=False, help="The same for every single specialist."),
     click.option("--patience", default=_DEFAULT["patience"], show_default=True, help="Epochs to wait for a gain."),
     click.option("--max-tokens", default=_DEFAULT["max_tokens"], show_default=True, help="Most tokens of a query."),
     click.option("--precision", type=click.Choice(["auto", "bf16", "fp32"]), default="auto", show_default=True),

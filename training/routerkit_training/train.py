@@ -20,13 +20,14 @@ from routerkit_training.distributed import is_first, wait
 from routerkit_training.encoder import load_encoder, load_router
 from routerkit_training.extend import continue_from
 from routerkit_training.fine_tune import fine_tune
-from routerkit_training.new_head import believe, imprint, place_border
+from routerkit_training.new_head import believe, imprint
 from routerkit_training.output import SCRATCH, check_output
 from routerkit_training.packing import pack
 from routerkit_training.predictions import read_predictions
 from routerkit_training.recording import record_data, record_facts
 from routerkit_training.reference import write_reference
-from routerkit_training.regression import Comparison, find_right
+from routerkit_training.regression import find_right
+from routerkit_training.settling import settle, weights_of
 from routerkit_training.splits import make_splits
 
 if TYPE_CHECKING:
@@ -118,11 +119,9 @@ def _learn_more(settings: TrainSettings, continued: Continued) -> Learnt:
     shown = replace(splits, train=continued.replayed + continued.fresh)
     logger.info("training on %d rows, validating on %d", len(shown.train), len(splits.validation))
     beliefs = believe(old, tokenizer, continued.replayed, len(splits.categories))
+    start = weights_of(encoder)
     epochs = fine_tune(encoder, shown, tokenizer, settings, scratch, beliefs)
-    if continued.added:
-        place_border(encoder, tokenizer, continued)
-    comparison = Comparison.of(before, find_right(encoder, tokenizer, continued.checked))
-    logger.info("old categories: accuracy %.3f before, %.3f now", comparison.before, comparison.after)
+    comparison = settle(encoder, start, tokenizer, continued, before)
     if not settings.allow_regression:
         comparison.check()
     _release(scratch)
