@@ -122,15 +122,12 @@ def risk_coverage(evaluation: Evaluation) -> None:
     axes.plot(coverage, risk, color=BLUE, linewidth=2, drawstyle="steps-post")
     answered = round(evaluation.coverage * len(risk))
     if answered:
-        at = (answered / len(risk), risk[answered - 1])
-        axes.plot(*at, "o", color=RUST, markersize=8, clip_on=False, zorder=3)
         told = f"the router's threshold: {answered} of {len(risk)}"
-        axes.annotate(told, at, xytext=(-10, 12), textcoords="offset points", ha="right", color=RUST)
-    axes.axhline(risk[-1], color=MUTED, linewidth=0.9, linestyle=":")
-    axes.annotate(
-        f"all {len(risk)}: {risk[-1]:.2f}", (0, risk[-1]), xytext=(4, 4), textcoords="offset points", color=MUTED
-    )
-    axes.set(xlim=(0, 1), ylim=(0, 1.25 * max(0.05, risk.max())))
+        at = (answered / len(risk), risk[answered - 1])
+        axes.plot(*at, "o", color=RUST, markersize=8, clip_on=False, zorder=3, label=told)
+    axes.axhline(risk[-1], color=MUTED, linewidth=0.9, linestyle=":", label=f"all {len(risk)}: {risk[-1]:.2f}")
+    axes.set(xlim=(0, 1), ylim=(0, 1.5 * max(0.05, risk.max())))
+    axes.legend(loc="upper right", frameon=False, labelcolor="linecolor")  # the curve keeps below its highest point
     axes.set(
         xlabel="coverage: share of the rows, surest first", ylabel="risk: share of errors", title="Risk and coverage"
     )
