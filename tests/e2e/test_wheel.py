@@ -8,14 +8,12 @@ import subprocess
 import sys
 import sysconfig
 import zipfile
-from importlib.resources import files
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
 _CHECKOUT = Path(__file__).parents[2]
-_STARTER = Path(str(files("routerkit"))) / "starter" / "routerkit.json"
 _NO_TORCH = """
 # Makes heavy libraries absent, although the dependencies of another environment lie beside them.
 from importlib.machinery import PathFinder
@@ -33,7 +31,6 @@ PathFinder.find_spec = staticmethod(_without_heavy)
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(not _STARTER.is_file(), reason="the starter router is not in the package yet"),
     pytest.mark.skipif(find_spec("build") is None, reason="building a wheel needs the extra `dev`"),
 ]
 

@@ -184,7 +184,6 @@ def test_the_command_without_a_folder_says_what_to_give() -> None:
     assert "--output-dir" in result.output
 
 
-@pytest.mark.skipif(not (SHIPPED / "general").is_dir(), reason="the miniatures are not built")
 class TestShipped:
     def test_all_five_load_and_are_small(self) -> None:
         for category in CATEGORIES:
