@@ -152,12 +152,22 @@ def test_the_shipped_weights_are_those_that_the_rule_knows() -> None:
     assert shipped_weights().shape == (len(FEATURES),)
 
 
-@pytest.mark.parametrize("text", ["thanks!", "ok great", "Thank you very much.", "haha nice", "good evening"])
+@pytest.mark.parametrize("text", ["thanks!", "ok great", "Thank you very much.", "haha nice", "good night", "night!"])
 def test_small_talk_is_recognised(text: str) -> None:
     assert cues_of(text).is_talk
 
 
-@pytest.mark.parametrize("text", ["no", "thanks, and for three?", "great scott is a novel", "and the weather in rome"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "no",
+        "thanks, and for three?",
+        "great scott is a novel",
+        "and the weather in rome",
+        "ok but why",
+        "only at night",
+    ],
+)
 def test_what_asks_or_tells_something_is_no_small_talk(text: str) -> None:
     assert not cues_of(text).is_talk
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from click.testing import CliRunner
 from routerkit_training import recipe, starter
+from routerkit_training.conversations import LabelledConversation, LabelledTurn
 
 from routerkit import artefact
 from routerkit.errors import ConfigError
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 Build = dict[str, Any]
 
+_TURNS = (LabelledTurn("a prime of prime roots", "math", False), LabelledTurn("compile a loop", "code", False))
+_CONVERSATION = LabelledConversation("a", "switching", _TURNS)
 _STEMS = ["what is the prime of a party", "tell me of the angle of a city", "how does the root of a letter end"]
 
 
@@ -75,6 +78,7 @@ def build(tmp_path_factory: pytest.TempPathFactory, tiny_distilbert_folder: Path
             patch.setattr(starter, "ENCODER_SHA256", artefact.file_digest(tiny_distilbert_folder / artefact.WEIGHTS))
             for module in (recipe, starter):
                 patch.setattr(module, "part_path", lambda part: corpus / f"{part}.jsonl")
+            patch.setattr(recipe, "read_conversations", lambda part: {"train": [_CONVERSATION]}[part])
             patch.setattr(recipe, "RECIPE", small)
             patch.setattr(recipe, "ROWS_PER_SOURCE", 3)
             patch.setattr(recipe, "FOLD_EPOCHS", 3)
@@ -103,6 +107,11 @@ def test_no_source_outweighs_the_others(build: Build) -> None:
     learnt = read_rows(build["folder"].with_name("made-float") / "train.jsonl")
     counts = Counter((row.category, row.source) for row in learnt if row.source)
     assert set(counts.values()) == {3}
+
+
+def test_turns_of_conversations_are_learnt(build: Build) -> None:
+    rows = {row.query: row.category for row in read_rows(build["folder"].with_name("made-float") / "train.jsonl")}
+    assert rows["a prime of prime roots\ncompile a loop"] == "code"
 
 
 def test_exam_questions_are_learnt(build: Build) -> None:

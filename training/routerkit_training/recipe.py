@@ -7,6 +7,8 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from routerkit.rows import Row, read_rows
+from routerkit_training.conversations import read_conversations
+from routerkit_training.conversations.follow_ups import follow_up_rows
 from routerkit_training.corpus import part_path
 from routerkit_training.cross_validate import write_rows
 from routerkit_training.exam_questions import read_exam_questions
@@ -42,7 +44,7 @@ FOLD_EPOCHS = 2
 
 def starter_settings(data: Path, encoder: Path, work: Path, seed: int) -> TrainSettings:
     """Write the rows of the starter to a folder, and say how they are learnt."""
-    train = read_public(data, seed) + read_rows(part_path("train"))
+    train = read_public(data, seed) + read_rows(part_path("train")) + follow_up_rows(read_conversations("train"))
     validation = trusted(read_rows(data / "validation.jsonl")) + read_rows(part_path("dev"))
     return TrainSettings(
         train_data=write_rows(work / "train.jsonl", train),

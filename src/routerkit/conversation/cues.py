@@ -24,13 +24,15 @@ _FUNCTION_WORDS = _words(
 )
 _TALK = _words(
     """thanks thank thx ta cheers ty danke gracias merci perfect lovely great nice cool brilliant awesome wonderful
-    super sorry bye night hi hello hey morning evening lol haha hahaha wow phew okay ok fine ugh aw impressive
+    super sorry bye goodnight hi hello hey morning evening lol haha hahaha wow phew okay ok fine ugh aw impressive
     interesting yay yes amazing appreciate understood noted ha bless"""
 )
 _BESIDE_TALK = _TALK | _words(
     """good much many day star legend lifesaver help helps helped patience course night god clear point fair enough
     work works job knew mate sir maam madam everyone all take care true"""
 )
+_ASKS = _words("what which who whom whose when where why how")
+_GOOD_NIGHT = re.compile(r"\bgood night\b|^night\b|\bnight night\b")
 _OPENS = re.compile(
     r"(?:and|but|or|so|then|ok|okay|now|also|again|hm+|no|yes|yeah|oh|ah+|with|without|even|only|same|what if|"
     r"what about|how about|suppose|why|because|which|it|that|those|this|does it|is it|is that)\b"
@@ -69,7 +71,7 @@ class Cues:
 def cues_of(text: str) -> Cues:
     """Read the cues of a turn."""
     lowered = " ".join(text.lower().replace("\u2019", "'").split())
-    words = _WORD.findall(lowered)
+    words = _WORD.findall(_GOOD_NIGHT.sub("goodnight", lowered))
     content = {word for word in words if word not in _FUNCTION_WORDS and word.replace("'", "") not in _FUNCTION_WORDS}
     return Cues(
         content=len(content - _TALK),
@@ -81,7 +83,7 @@ def cues_of(text: str) -> Cues:
 
 
 def _is_talk(words: list[str], text: str) -> bool:
-    """Ten words at most, one of them a word of small talk, and no other content."""
-    if "?" in text or len(words) > 10 or not _TALK.intersection(words):
+    """Ten words at most, one of them a word of small talk, no other content, and nothing asked."""
+    if "?" in text or len(words) > 10 or not _TALK.intersection(words) or _ASKS.intersection(words):
         return False
     return all(word.replace("'", "") in _FUNCTION_WORDS or word in _BESIDE_TALK for word in words)

@@ -89,14 +89,14 @@ class Following:
         topic = topic_of(past)
         if topic is None or len(text) > _FOLLOW_UP_CHARS:
             return None
-        together = self._classify(_glued(topic.anchor.text, text))
+        together = self._classify(glued(topic.anchor.text, text))
         return Turn(text, past, topic, self._classify(text), together, policy.fallback)
 
     def _text(self, conversation: Conversation) -> str:
         query = self.router.check(conversation.query)
         if self.mode == "last" or len(conversation.turns) < 2 or len(query) > _FOLLOW_UP_CHARS:
             return query
-        return _glued(conversation.turns[-2], query)
+        return glued(conversation.turns[-2], query)
 
     def _sticky(self, conversation: Conversation, policy: ThresholdPolicy) -> Decision:
         query = self.router.check(conversation.query)
@@ -152,7 +152,8 @@ def _past(text: str, decision: Decision) -> Past:
     return Past(text, decision.category, decision.route)
 
 
-def _glued(earlier: str, text: str) -> str:
+def glued(earlier: str, text: str) -> str:
+    """The text that is classified for a turn behind an earlier one."""
     return f"{earlier[-_FOLLOW_UP_CHARS:]}\n{text}"
 
 

@@ -1,7 +1,7 @@
 """Conversations written for this project, with a label for every turn of the person. Licence: Apache-2.0.
 
-Two parts: `dev`, 547 conversations by five writers, on which the sticky rule is fitted, and `test`, 110 by another one,
-which is scored for release candidates only. A turn `depends` if its category can only be known from earlier turns.
+Three parts by different writers: from `train` the starter learns, on `dev` the sticky rule is fitted, and `test` is
+scored for release candidates only. A turn `depends` if its category can only be known from earlier turns.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Literal
 
-Part = Literal["dev", "test"]
+Part = Literal["train", "dev", "test"]
 Kind = Literal["staying", "switching", "returning", "tricky"]
 
 TEST_SHA256 = "727aaf99f0a0b00037d278581beb491240cd585d7e37eb6e997c3bb59bcddf0d"
