@@ -8,8 +8,9 @@ import pytest
 import torch
 from routerkit_training.encoder import load_router
 from routerkit_training.extend import continue_from
+from routerkit_training.interpolation import weights_of
 from routerkit_training.regression import find_right
-from routerkit_training.settling import SHARES, settle, weights_of
+from routerkit_training.settling import SHARES, settle
 
 from tests.training.support import obvious_rows, quick_settings, write_rows
 

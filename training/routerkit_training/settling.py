@@ -5,17 +5,18 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
+from routerkit_training.interpolation import between, weights_of
 from routerkit_training.new_head import TAKEN, place_border
 from routerkit_training.regression import Comparison, find_right
 
 if TYPE_CHECKING:
     import numpy as np
-    import torch
     from numpy.typing import NDArray
 
     from routerkit.tokenization import QueryTokenizer
     from routerkit_training.encoder import Encoder
     from routerkit_training.extend import Continued
+    from routerkit_training.interpolation import Weights
 
 SHARES = (1.0, 0.85, 0.7, 0.55, 0.4)
 """Shares of the way that are tried, the whole way first."""
@@ -26,22 +27,14 @@ other rows may lose more."""
 
 logger = logging.getLogger(__name__)
 
-Weights = dict[str, "torch.Tensor"]
-
-
-def weights_of(encoder: Encoder) -> Weights:
-    """A copy of the weights as they are."""
-    return {name: value.clone() for name, value in encoder.model.state_dict().items()}
-
 
 def settle(
     encoder: Encoder, start: Weights, tokenizer: QueryTokenizer, continued: Continued, before: NDArray[np.bool_]
 ) -> Comparison:
     """Leave the encoder where it has learnt most without losing much of what it knew.
 
-    Wortsman et al., "Robust fine-tuning of zero-shot models" (2022), section 3: weights between those before and after
-    fine-tuning keep nearly all of what was learnt and lose much less elsewhere. The farthest point is taken at which
-    the old validation rows have lost at most `WANTED_LOSS`, beside what new categories are given; else the nearest.
+    The farthest point of the way is taken (see `interpolation`) at which the old validation rows have lost at most
+    `WANTED_LOSS`, beside what new categories are given; else the nearest.
 
     Args:
         encoder: after training; changed in place.
@@ -56,8 +49,7 @@ def settle(
     learnt = weights_of(encoder)
     wanted = WANTED_LOSS + (TAKEN if continued.added else 0.0)
     for share in SHARES:
-        between = {name: start[name].lerp(value, share) for name, value in learnt.items() if value.is_floating_point()}
-        encoder.model.load_state_dict(learnt | between)
+        encoder.model.load_state_dict(between(start, learnt, share))
         if continued.added:
             place_border(encoder, tokenizer, continued)
         found = Comparison.of(before, find_right(encoder, tokenizer, continued.checked))
