@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from routerkit import Router
 
 PARTS: tuple[Part, ...] = ("train", "dev", "test")
-SIZES = {"train": 1148, "dev": 547, "test": 110}
+SIZES = {"train": 1659, "dev": 547, "test": 110}
 KINDS = {"staying", "switching", "returning", "tricky"}
 each_part = pytest.mark.parametrize("part", PARTS)
 
