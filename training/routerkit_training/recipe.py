@@ -29,7 +29,7 @@ RECIPE = {
     "batch_size": 32,
     "learning_rate": 1e-4,
     "freeze_words": True,
-    "tuned_share": 0.8,
+    "tuned_share": 0.9,
     "dropout": 0.0,
     "typos": 0.4,
     "label_smoothing": 0.05,
