@@ -132,9 +132,15 @@ def test_the_rows_that_are_kept_for_reference_are_those_of_the_corpus(build: Bui
     assert {row.query for row in read_rows(build["folder"] / artefact.REFERENCE)} <= own
 
 
-def test_the_card_names_every_split(build: Build) -> None:
+def test_the_card_names_every_split_and_all_that_was_learnt(build: Build) -> None:
     card = (build["folder"] / artefact.CARD).read_text(encoding="utf-8")
-    for name in ("public data, test part", "trained float weights", "corpus, development part"):
+    learnt = (
+        "public query data, train.jsonl",
+        "MMLU, routellm.csv.gz",
+        "corpus, train.jsonl",
+        "conversations, train.jsonl",
+    )
+    for name in ("public data, test part", "trained float weights", "corpus, development part", *learnt):
         assert name in card
 
 

@@ -28,7 +28,6 @@ from routerkit_training.corpus import part_path
 from routerkit_training.encoder import load_encoder
 from routerkit_training.fine_tune import fine_tune
 from routerkit_training.folds import leave_sources_out
-from routerkit_training.interpolation import draw_back, weights_of
 from routerkit_training.recipe import RECIPE, even_sample, trusted
 from routerkit_training.regression import find_right
 from routerkit_training.settings import TrainSettings
@@ -157,11 +156,9 @@ def _train(setting: Setting, settings: TrainSettings, splits: Splits, scored: di
     set_seed(settings.seed)
     encoder = load_encoder(str(setting.encoder), splits.categories)
     tokenizer = QueryTokenizer(encoder.tokenizer, max_tokens=settings.max_tokens)
-    start = weights_of(encoder)
     # One epoch has nothing to choose between, so its validation may be short.
     with tempfile.TemporaryDirectory() as scratch:
         fine_tune(encoder, replace(splits, validation=splits.validation[:64]), tokenizer, settings, Path(scratch))
-    draw_back(encoder, start, settings.tuned_share)
     return {kind: find_right(encoder, tokenizer, rows).tolist() for kind, rows in scored.items()}
 
 

@@ -15,6 +15,7 @@ from routerkit.errors import ConfigError
 from routerkit_training.averaging import WeightAverage
 from routerkit_training.dataset import QueryDataset, collate
 from routerkit_training.distributed import n_processes, wait
+from routerkit_training.interpolation import draw_back, weights_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -74,7 +75,9 @@ def fine_tune(
     scratch: Path,
     beliefs: NDArray[np.floating] | None = None,
 ) -> list[dict[str, Any]]:
-    """Train the encoder's model in place and leave it with the weights of its best epoch.
+    """Train the encoder's model in place and leave it with the weights of its best epoch, or short of them.
+
+    How far short is `settings.tuned_share`; the figures of the epochs are those of the whole way.
 
     Args:
         encoder: the model to train.
@@ -91,6 +94,7 @@ def fine_tune(
         ConfigError: if an experiment tracker is unknown or not installed.
     """
     _check_trackers(settings.report_to)
+    start = weights_of(encoder)
     _prepare(encoder.model, settings)
     seed = settings.seed if settings.augment else None
     trainer = SoftLabelTrainer(
@@ -119,6 +123,7 @@ def fine_tune(
     # Mixed precision wraps the model's forward; what is exported and compared must compute in float32 again.
     trainer.accelerator.unwrap_model(encoder.model, keep_fp32_wrapper=False)
     encoder.model.to("cpu").eval()
+    draw_back(encoder, start, settings.tuned_share)
     return [_epoch(entry) for entry in trainer.state.log_history if "eval_loss" in entry]
 
 

@@ -1,7 +1,7 @@
 """Weights between those before and after fine-tuning.
 
-Wortsman et al., "Robust fine-tuning of zero-shot models" (2022), section 3: they keep nearly all of what was learnt,
-and lose much less of what the model knew before about texts that it has not learnt from.
+Wortsman et al., "Robust fine-tuning of zero-shot models" (2022), section 3, found that they keep most of what was
+learnt and lose less elsewhere; whether they do so here is measured in `training/RESULTS.md`.
 """
 
 from __future__ import annotations

@@ -45,7 +45,7 @@ FOLD_EPOCHS = 2
 
 def starter_settings(data: Path, encoder: Path, work: Path, seed: int) -> TrainSettings:
     """Write the rows of the starter to a folder, and say how they are learnt."""
-    train = read_public(data, seed) + read_rows(part_path("train")) + follow_up_rows(read_conversations("train"))
+    train = read_public(data, seed) + read_rows(part_path("train")) + read_follow_ups()
     validation = trusted(read_rows(data / "validation.jsonl")) + read_rows(part_path("dev"))
     return TrainSettings(
         train_data=write_rows(work / "train.jsonl", train),
@@ -76,6 +76,11 @@ def read_public(data: Path, seed: int) -> list[Row]:
         seed: of the sample.
     """
     return even_sample(trusted(read_rows(data / "train.jsonl")) + read_exam_questions(data, seed), seed)
+
+
+def read_follow_ups() -> list[Row]:
+    """The rows that are learnt from the conversations written for the project."""
+    return follow_up_rows(read_conversations("train"))
 
 
 def trusted(rows: list[Row]) -> list[Row]:

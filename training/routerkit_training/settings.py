@@ -46,8 +46,8 @@ class TrainSettings(Spec):
         dropout: of hidden states and attention weights, in [0, 1]; 0 nearly halves the time on a CPU.
         freeze_words: leave the word embeddings as the base model has them, so that words of no training row keep their
             place beside those that the rows moved.
-        tuned_share: how much of the way from the base model's weights to the tuned ones a new encoder keeps, in [0, 1];
-            below 1 it is better on texts unlike the training rows, see `routerkit_training.interpolation`.
+        tuned_share: how much of the way from the weights that the encoder began with to the tuned ones it keeps, in
+            [0, 1]; see `routerkit_training.interpolation`.
         augment: show every row in another outfit each epoch; see `routerkit_training.augment`.
         typos: share of the rows whose outfit has slips of the fingers, in [0, 1]; 0.4 suits tens of thousands of rows,
             and would leave too little of a few hundred.

@@ -22,13 +22,14 @@ from routerkit.evaluation import evaluate
 from routerkit.manifest import BaseModelInfo, DataSource
 from routerkit.router import Router
 from routerkit.rows import Row, read_rows
+from routerkit_training import conversations
 from routerkit_training.corpus import Part, part_path
 from routerkit_training.cross_validate import UNSEEN, cross_validate
 from routerkit_training.exam_questions import FILE as EXAM_QUESTIONS
 from routerkit_training.exam_questions import read_exam_questions
 from routerkit_training.packing import figures_on, pack, with_figures
 from routerkit_training.predictions import write_predictions
-from routerkit_training.recipe import fold_settings, starter_settings, trusted
+from routerkit_training.recipe import fold_settings, read_follow_ups, starter_settings, trusted
 from routerkit_training.reference import write_reference
 from routerkit_training.rounding import round_weights, sample_ranges
 from routerkit_training.train import restore, train_router
@@ -145,13 +146,14 @@ def _sources(data: Path) -> list[DataSource]:
         _source("public query data", data / "train.jsonl", "train", public["train"]),
         _source("MMLU", data / EXAM_QUESTIONS, "train", len(read_exam_questions(data))),
         _source("corpus", part_path("train"), "train", len(read_rows(part_path("train")))),
+        _source("conversations", conversations.part_path("train"), "train", len(read_follow_ups())),
         _source("public query data", data / "validation.jsonl", "validation", public["validation"]),
         _source("corpus", part_path("dev"), "validation", len(read_rows(part_path("dev")))),
     ]
 
 
 def _source(name: str, path: Path, role: Literal["train", "validation"], rows: int) -> DataSource:
-    licence = "Apache-2.0" if name == "corpus" else "permissive, each source in NOTICE"
+    licence = "Apache-2.0" if name in {"corpus", "conversations"} else "permissive, each source in NOTICE"
     return DataSource(
         name=f"{name}, {path.name}", role=role, rows=rows, sha256=artefact.file_digest(path), licence=licence
     )

@@ -20,7 +20,7 @@ from routerkit_training.distributed import is_first, wait
 from routerkit_training.encoder import load_encoder, load_router
 from routerkit_training.extend import continue_from
 from routerkit_training.fine_tune import fine_tune
-from routerkit_training.interpolation import draw_back, weights_of
+from routerkit_training.interpolation import weights_of
 from routerkit_training.new_head import believe, imprint
 from routerkit_training.output import SCRATCH, check_output
 from routerkit_training.packing import pack
@@ -97,9 +97,7 @@ def learn(settings: TrainSettings) -> Learnt:
     encoder = _load(settings, splits)
     tokenizer = QueryTokenizer(encoder.tokenizer, max_tokens=_max_tokens(settings, encoder))
     logger.info("training on %d rows, validating on %d", len(splits.train), len(splits.validation))
-    start = weights_of(encoder)
     epochs = fine_tune(encoder, splits, tokenizer, settings, scratch)
-    draw_back(encoder, start, settings.tuned_share)
     _release(scratch)
     facts = _facts(settings, splits, encoder, epochs)
     return Learnt(encoder, tokenizer, splits, facts, unseen)
